@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from seg3d2d_ros.bundle import FORMAT_VERSION, FORMATS, BundleError, InputSpec, ModelBundle
+from seg3d2d_ros.bundle import FORMAT_VERSION, InputSpec, ModelBundle
+from seg3d2d_ros.bundle_files import FORMATS, BundleError
 from seg3d2d_ros.labels import LabelSpace
 
 
@@ -131,7 +132,7 @@ def _copy_weights(folder: Path, source: WeightsSource) -> dict[str, Any]:
     if source.format not in FORMATS:
         raise BundleError(f"weights format '{source.format}' is none of {', '.join(FORMATS)}")
     stem = "model" if source.precision == "fp32" else f"model_{source.precision}"
-    entry = {"format": source.format, "precision": source.precision}
+    entry: dict[str, Any] = {"format": source.format, "precision": source.precision}
     entry |= _write(folder, stem + source.path.suffix, source.path.read_bytes())
     if source.binary is not None:
         entry["binary"] = _write(folder, stem + source.binary.suffix, source.binary.read_bytes())

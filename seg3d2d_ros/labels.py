@@ -92,7 +92,7 @@ class LabelSpace:
         table[: self.num_classes] = [label_class.color for label_class in self.classes]
         return table
 
-    def lookup(self, source: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    def lookup(self, source: str) -> npt.NDArray[Any]:
         """Table from the ids of another label space to this one's.
 
         Returns:

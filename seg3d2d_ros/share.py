@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -22,14 +23,13 @@ def share_folders() -> list[Path]:
     """
     folders = [Path(__file__).resolve().parent.parent]
     try:
-        from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+        from ament_index_python.packages import get_package_share_directory
     except ImportError:
         pass
     else:
-        try:
+        # ROS may be there without this package in its workspace: the prefix may have it then
+        with contextlib.suppress(LookupError):
             folders.append(Path(get_package_share_directory(PACKAGE_NAME)))
-        except (PackageNotFoundError, LookupError):
-            pass  # ROS is there, but this package is not in its workspace: the prefix may have it
     folders.append(Path(sys.prefix) / "share" / PACKAGE_NAME)
     return folders
 
