@@ -1,0 +1,52 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make demo             play the shipped recording through the parse node and show the result
+#   make demo BAG=path    the same with a rosbag2, a folder of images or a video
+#   make test             linters, types and the whole test suite
+#   make clean            remove everything the two have made
+
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
+# Node and player talk on loopback only, whatever the shell says.
+export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
+
+.PHONY: demo test lint clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/demo.stamp
+	$(VENV)/bin/python -m seg3d2d_ros.cli demo --out demo_output $(if $(BAG),--bag "$(BAG)")
+
+test: $(VENV)/test.stamp lint
+	rm -f .coverage .coverage.*
+	$(VENV)/bin/python -m coverage run -m pytest
+	$(VENV)/bin/python -m coverage combine --quiet
+	$(VENV)/bin/python -m coverage report --fail-under=90
+
+lint: $(VENV)/test.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+$(VENV)/bin/python:
+	@scripts/system_packages.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+
+$(VENV)/demo.stamp: setup.py | $(VENV)/bin/python
+	@echo "Setting up $(VENV): about 160 MB to download"
+	$(PIP) --editable '.[demo]'
+	touch $@
+
+$(VENV)/test.stamp: setup.py | $(VENV)/bin/python
+	@scripts/system_packages.sh libegl1 libgl1 libgomp1 libusb-1.0-0 libx11-6
+	@echo "Setting up $(VENV) for the tests: this brings PyTorch, Open3D and ROS 2 wheels"
+	$(PIP) 'torch==2.13.0'
+	$(PIP) --editable '.[demo,training,test]'
+	touch $(VENV)/demo.stamp $@
+
+clean:
+	rm -rf $(VENV) demo_output build install log dist *.egg-info .coverage .coverage.* \
+	  .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

