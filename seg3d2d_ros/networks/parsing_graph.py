@@ -1,0 +1,59 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The whole path from pixels to labels as one module, the one that is exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seg3d2d_ros.networks.registry import geometry
+
+
+class ParsingGraph(nn.Module):
+    """Normalisation, network, bilinear upsampling and arg-max.
+
+    Args:
+        network: maps a normalised image to logits at its output stride.
+        mean: three values subtracted from RGB 0-255.
+        std: three values that divide the difference.
+        temperature: divides the logits before the softmax of the confidence (Guo 2017).
+    """
+
+    def __init__(
+        self, network: nn.Module, mean: Sequence[float], std: Sequence[float], temperature: float
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.stride = geometry(network)[0]
+        self.temperature = temperature
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
+        self.register_buffer("scale", 1 / torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
+
+    def logits(self, image: Tensor) -> Tensor:
+        """Logits [N, classes, H / stride, W / stride] of a uint8 image [N, H, W, 3] in RGB."""
+        planes = image.permute(0, 3, 1, 2).to(torch.float32)
+        return self.network((planes - self.mean) * self.scale)
+
+    def _upsample(self, maps: Tensor) -> Tensor:
+        return F.interpolate(
+            maps, scale_factor=float(self.stride), mode="bilinear", align_corners=False
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Parse uint8 RGB images [N, H, W, 3], sides multiples of the network's.
+
+        Returns:
+            Class ids, uint8 [N, H, W], and the probability of the winning class, uint8 [N, H, W],
+            as 255 times the largest softmax value at the output stride, upsampled.
+        """
+        logits = self.logits(image)
+        labels = self._upsample(logits).argmax(1).to(torch.uint8)
+        certainty = torch.softmax(logits / self.temperature, 1).amax(1, keepdim=True)
+        confidence = torch.round(self._upsample(certainty)[:, 0] * 255.0).to(torch.uint8)
+        return labels, confidence
