@@ -28,7 +28,7 @@ def share_folders() -> list[Path]:
         pass
     else:
         # ROS may be there without this package in its workspace: the prefix may have it then
-        with contextlib.suppress(LookupError):
+        with contextlib.suppress(LookupError, OSError):
             folders.append(Path(get_package_share_directory(PACKAGE_NAME)))
     folders.append(Path(sys.prefix) / "share" / PACKAGE_NAME)
     return folders
