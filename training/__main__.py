@@ -1,0 +1,150 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The offline commands: ``python -m training <verb>``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from training.engine.experiment import load_experiment
+    from training.engine.trainer import Trainer
+
+    experiment = load_experiment(arguments.experiment, arguments.set)
+    folder = arguments.out or Path("runs") / experiment.name
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "log")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    metrics = Trainer(experiment, folder, arguments.device).run()
+    print(json.dumps(metrics, indent=2))
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from seg3d2d_ros.bundle import ModelBundle
+    from seg3d2d_ros.parser import ParserConfig
+    from training.data.scannet_frames import ScanNetFrames
+    from training.engine.evaluation import evaluate
+    from training.engine.predictor import NetworkPredictor
+    from training.export import bundle_metrics, load_run
+
+    if (arguments.model / "bundle.yaml").is_file():
+        bundle = ModelBundle.load(arguments.model)
+        frames = ScanNetFrames(arguments.data, arguments.split, bundle.label_space)
+        config = ParserConfig(arguments.backend, precision=arguments.precision)
+        metrics = bundle_metrics(bundle, frames, config)
+    else:
+        run = load_run(arguments.model)
+        frames = ScanNetFrames(arguments.data, arguments.split, run.label_space)
+        predict = NetworkPredictor(run.graph, run.spec)
+        metrics = evaluate(predict, frames, run.label_space).metrics()
+    print(json.dumps(metrics, indent=2))
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from training.export import export_run
+
+    remarks = arguments.remarks.read_text(encoding="utf-8") if arguments.remarks else ""
+    bundle = export_run(
+        arguments.run,
+        arguments.bundle,
+        command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        size=tuple(arguments.size) if arguments.size else None,
+        remarks=remarks,
+    )
+    print(f"{bundle.path}: mIoU {bundle.metrics['miou']} % on {bundle.metrics['data']}")
+    return 0
+
+
+def _networks(arguments: argparse.Namespace) -> int:
+    del arguments
+    from seg3d2d_ros.networks.registry import NETWORKS, build_network, geometry
+
+    for name in sorted(NETWORKS):
+        network = build_network(name, {}, 20)
+        count = sum(parameter.numel() for parameter in network.parameters())
+        stride, multiple = geometry(network)
+        print(f"{name}: {count / 1e6:.2f} M parameters, stride {stride}, multiple {multiple}")
+    return 0
+
+
+def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = verbs.add_parser("train", help="train a network; goes on where a run stopped")
+    train.add_argument("experiment", type=Path, help="file in config/experiments")
+    train.add_argument("--set", action="append", default=[], metavar="SECTION.SETTING=VALUE")
+    train.add_argument("--out", type=Path, help="run folder, by default runs/<name>")
+    train.add_argument("--device", default="cpu", help="cpu or cuda")
+    train.set_defaults(func=_train)
+
+    evaluate = verbs.add_parser("evaluate", help="measure a run or a bundle on a data set")
+    evaluate.add_argument("model", type=Path, help="run folder or bundle")
+    evaluate.add_argument("data", type=Path, help="data set in ScanNet's frames layout")
+    evaluate.add_argument("--split", default="val")
+    evaluate.add_argument("--backend", default="auto", help="of a bundle")
+    evaluate.add_argument("--precision", default="auto", help="of a bundle")
+    evaluate.set_defaults(func=_evaluate)
+
+    export = verbs.add_parser("export", help="write a run as a model bundle")
+    export.add_argument("run", type=Path, help="run folder")
+    export.add_argument("bundle", type=Path, help="bundle folder; its name becomes the model's")
+    export.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
+    export.add_argument("--remarks", type=Path, help="Markdown for the model card")
+    export.set_defaults(func=_export)
+
+    networks = verbs.add_parser("networks", help="list the networks")
+    networks.set_defaults(func=_networks)
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """Errors whose message says all that the user needs."""
+    from seg3d2d_ros.bundle_files import BundleError
+    from seg3d2d_ros.labels import LabelSpaceError
+    from seg3d2d_ros.networks.registry import NetworkError
+    from seg3d2d_ros.parser import ParserError
+    from training.data.scannet_frames import DatasetError
+    from training.engine.checkpoint import CheckpointError
+    from training.engine.experiment import ExperimentError
+    from training.export import ExportError
+
+    return (
+        BundleError,
+        LabelSpaceError,
+        NetworkError,
+        ParserError,
+        DatasetError,
+        CheckpointError,
+        ExperimentError,
+        ExportError,
+        ModuleNotFoundError,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb; a known error is one line on stderr and exit status 1."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    importlib.import_module("training.rendering.command").add_parser(verbs)
+    _add_verbs(verbs)
+    arguments = parser.parse_args(argv)
+    if arguments.verb == "rooms":  # needs Open3D, but not the PyTorch that the other verbs need
+        return int(arguments.func(arguments))
+    try:
+        return int(arguments.func(arguments))
+    except _known_errors() as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training batches as a pure function of seed and step, so that a resumed run sees the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from training.data.augmentation import AugmentationConfig, augment
+from training.data.scannet_frames import ScanNetFrames
+
+
+class TrainingBatches:
+    """Augmented batches; every epoch is a new permutation of all frames.
+
+    Args:
+        dataset: frames.
+        batch: images a step.
+        crop: height and width of the images.
+        config: augmentation.
+        seed: of the order and the augmentation.
+        unlabeled: id of pixels without a class.
+    """
+
+    def __init__(
+        self,
+        dataset: ScanNetFrames,
+        *,
+        batch: int,
+        crop: tuple[int, int],
+        config: AugmentationConfig,
+        seed: int,
+        unlabeled: int,
+    ) -> None:
+        self.dataset = dataset
+        self.batch = batch
+        self.crop = crop
+        self.config = config
+        self.seed = seed
+        self.unlabeled = unlabeled
+
+    def _frame_index(self, sample: int) -> int:
+        epoch, position = divmod(sample, len(self.dataset))
+        order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.dataset))
+        return int(order[position])
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """Images uint8 [N, H, W, 3] in RGB and labels int64 [N, H, W] of a step."""
+        images: list[npt.NDArray[np.uint8]] = []
+        labels = []
+        for sample in range(step * self.batch, (step + 1) * self.batch):
+            image, label = self.dataset.load(self._frame_index(sample))
+            rng = np.random.default_rng([self.seed, 1, sample])
+            image, label = augment(
+                image, label, self.crop, config=self.config, rng=rng, unlabeled=self.unlabeled
+            )
+            images.append(image)
+            labels.append(label.astype(np.int64))
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels))
+
+    def iterate(self, first: int, last: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of the steps ``first`` to before ``last``, prepared one ahead in a thread."""
+        with ThreadPoolExecutor(1) as pool:
+            upcoming = pool.submit(self.at, first) if first < last else None
+            for step in range(first, last):
+                assert upcoming is not None
+                ready = upcoming.result()
+                upcoming = pool.submit(self.at, step + 1) if step + 1 < last else None
+                yield ready

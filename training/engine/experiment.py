@@ -1,0 +1,214 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Experiments: one YAML file each, every setting checked, single ones changed by ``a.b=value``."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from training.data.augmentation import AugmentationConfig
+
+Section = TypeVar("Section")
+
+
+class ExperimentError(ValueError):
+    """An experiment is malformed; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the frames are: root in ScanNet's frames layout, splits, label space of the files."""
+
+    root: str
+    train_split: str = "train"
+    val_split: str = "val"
+    source: str = "nyu40"
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Network by name, its settings, and whether its encoder starts from ImageNet weights."""
+
+    name: str
+    config: dict[str, Any] = field(default_factory=dict)
+    imagenet: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a run goes.
+
+    Attributes:
+        steps: optimiser steps.
+        max_minutes: end after about this much training time instead, with the learning rate at 0
+            then; 0 means never. Runs ended by time are not reproducible to the bit.
+        batch: images a step.
+        crop: height and width of the training images, multiples of the network's.
+        learning_rate: peak, of the decoder.
+        encoder_rate: the encoder's learning rate as a part of the decoder's.
+        weight_decay: of weights with more than one dimension.
+        warmup: steps over which the rate rises linearly.
+        power: of the polynomial by which it then falls to 0.
+        clip: largest norm of the gradient.
+        ema: decay of the averaged weights, which are those evaluated and exported.
+        class_balance: exponent e of the class weights frequency^-e; 0 weighs all pixels alike.
+        label_smoothing: of the cross-entropy.
+        precision: fp32 or bf16 (autocast).
+        threads: of PyTorch; 0 leaves them as they are.
+        seed: of all chance.
+        log_every: steps between TensorBoard scalars.
+        checkpoint_every: steps between checkpoints.
+        keep: checkpoints kept.
+        evaluate_every: steps between evaluations on the val split; 0 means at the end only.
+        evaluate_frames: evenly spaced val frames used during the run; the end uses all.
+    """
+
+    steps: int
+    max_minutes: float = 0.0
+    batch: int = 8
+    crop: tuple[int, int] = (224, 288)
+    learning_rate: float = 1e-3
+    encoder_rate: float = 0.3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    power: float = 0.9
+    clip: float = 5.0
+    ema: float = 0.998
+    class_balance: float = 0.3
+    label_smoothing: float = 0.0
+    precision: str = "bf16"
+    threads: int = 0
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 500
+    keep: int = 2
+    evaluate_every: int = 1000
+    evaluate_frames: int = 64
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("fp32", "bf16"):
+            raise ExperimentError(f"training.precision is '{self.precision}', must be fp32 or bf16")
+        for name in ("steps", "batch", "log_every", "checkpoint_every", "keep", "evaluate_frames"):
+            if getattr(self, name) < 1:
+                raise ExperimentError(f"training.{name} is {getattr(self, name)}, must be above 0")
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """Network size in use, pixels: frames are scaled to about this area."""
+
+    height: int = 288
+    width: int = 384
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that determines a run."""
+
+    name: str
+    label_space: str
+    data: DataConfig
+    network: NetworkConfig
+    training: TrainingConfig
+    input: InputConfig = field(default_factory=InputConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain mapping that :func:`experiment_from_mapping` reads."""
+        return _plain(dataclasses.asdict(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _convert(value: Any, wanted: Any, where: str) -> Any:
+    """Check a YAML value against a type annotation; whole numbers pass as floats."""
+    if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+        return _build(wanted, value, where)
+    origin = typing.get_origin(wanted) or wanted
+    if origin is tuple:
+        element_types = typing.get_args(wanted)
+        if isinstance(value, (list, tuple)) and len(value) == len(element_types):
+            pairs = zip(value, element_types, strict=True)
+            return tuple(_convert(element, kind, where) for element, kind in pairs)
+        raise ExperimentError(f"{where} is {value!r}, must be a list of {len(element_types)}")
+    if origin is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, origin) or (isinstance(value, bool) and origin is not bool):
+        raise ExperimentError(f"{where} is {value!r}, must be of type {origin.__name__}")
+    return value
+
+
+def _build(section: type[Section], mapping: Any, where: str) -> Section:
+    if not isinstance(mapping, Mapping):
+        raise ExperimentError(f"{where or 'the experiment'} must be a mapping, not {mapping!r}")
+    kinds = typing.get_type_hints(section)
+    unknown = sorted(str(key) for key in mapping if key not in kinds)
+    if unknown:
+        raise ExperimentError(
+            f"{where or 'the experiment'} has no setting '{unknown[0]}'; it has {', '.join(kinds)}"
+        )
+    prefix = f"{where}." if where else ""
+    values = {key: _convert(value, kinds[key], prefix + key) for key, value in mapping.items()}
+    fields: Sequence[dataclasses.Field[Any]] = dataclasses.fields(section)  # type: ignore[arg-type]
+    for entry in fields:
+        required = (
+            entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        )
+        if required and entry.name not in values:
+            raise ExperimentError(f"setting '{prefix}{entry.name}' is missing")
+    return section(**values)
+
+
+def experiment_from_mapping(mapping: Mapping[str, Any]) -> Experiment:
+    """Build an experiment from the content of its YAML file.
+
+    Raises:
+        ExperimentError: if a setting is missing, unknown or of the wrong type.
+    """
+    return _build(Experiment, mapping, "")
+
+
+def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read an experiment file and apply overrides.
+
+    Args:
+        path: YAML file.
+        overrides: each ``section.setting=value``; the value is read as YAML.
+
+    Raises:
+        ExperimentError: if the file cannot be read or a setting is wrong.
+    """
+    try:
+        mapping = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ExperimentError(f"cannot read experiment {path}: {error}") from error
+    if not isinstance(mapping, dict):
+        raise ExperimentError(f"experiment {path} is no YAML mapping")
+    for override in overrides:
+        target, separator, text = override.partition("=")
+        *sections, setting = target.split(".")
+        if not separator or not setting:
+            raise ExperimentError(f"'{override}' is no override; write section.setting=value")
+        node = mapping
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise ExperimentError(f"'{override}': '{section}' is a value, not a section")
+        try:
+            node[setting] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ExperimentError(f"'{override}': the value is no YAML") from error
+    return experiment_from_mapping(mapping)

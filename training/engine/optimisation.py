@@ -1,0 +1,115 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Loss, learning-rate schedule, parameter groups and averaged weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.engine.experiment import TrainingConfig
+
+
+def learning_rate_factor(config: TrainingConfig, step: int, progress: float) -> float:
+    """Part of the peak rate: linear warm-up times (1 - progress)^power.
+
+    Args:
+        config: warm-up and power.
+        step: steps done.
+        progress: part of the run that is done, in [0, 1].
+    """
+    warm = min(1.0, (step + 1) / max(config.warmup, 1))
+    return warm * (1.0 - min(progress, 1.0)) ** config.power
+
+
+def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Optimiser groups by part (encoder or rest) and decay (only what has over one dimension).
+
+    Each group holds its own ``peak`` learning rate.
+    """
+    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    for name, parameter in network.named_parameters():
+        key = (name.startswith("encoder."), parameter.ndim > 1)
+        groups.setdefault(key, []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "peak": config.learning_rate * (config.encoder_rate if in_encoder else 1.0),
+            "weight_decay": config.weight_decay if decays else 0.0,
+        }
+        for (in_encoder, decays), parameters in groups.items()
+    ]
+
+
+def class_weights(frequencies: npt.NDArray[np.float64], exponent: float) -> Tensor:
+    """Weights frequency^-exponent, scaled to a mean of 1 over pixels.
+
+    Classes rarer than one pixel in a thousand count as that frequent, so that no few pixels
+    dominate; classes that never occur get the same weight as those.
+    """
+    weights = np.maximum(frequencies, 1e-3) ** -exponent
+    weights /= (weights * frequencies).sum() / frequencies.sum()
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def parsing_loss(
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    stride: int,
+    unlabeled: int,
+    smoothing: float,
+    phase: tuple[int, int],
+) -> Tensor:
+    """Cross-entropy at half the image size.
+
+    Half size is four times cheaper than full size; ``phase``, drawn anew every step, says which
+    of the four pixels under each half-size one is compared, so that on average none is favoured.
+
+    Args:
+        logits: [N, classes, H / stride, W / stride].
+        labels: [N, H, W]; ``unlabeled`` does not count.
+        weights: by class.
+        stride: of the logits, at least 2.
+        unlabeled: id of pixels without a class.
+        smoothing: label smoothing in [0, 1).
+        phase: row and column offset, each 0 or 1.
+    """
+    halved = F.interpolate(
+        logits.float(), scale_factor=stride / 2, mode="bilinear", align_corners=False
+    )
+    target = labels[:, phase[0] :: 2, phase[1] :: 2]
+    loss = F.cross_entropy(
+        halved, target, weights, ignore_index=unlabeled, label_smoothing=smoothing, reduction="sum"
+    )
+    labelled = target[target != unlabeled]
+    return loss / weights[labelled].sum().clamp(min=1.0)
+
+
+class AveragedWeights:
+    """Exponential moving average of a network's parameters and statistics.
+
+    Early on the decay is smaller, (1 + step) / (10 + step), so that the start is soon forgotten.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {name: value.clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Take in the network's weights after a step."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        averaged, current = [], []
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                averaged.append(self.state[name])
+                current.append(value)
+            else:
+                self.state[name].copy_(value)
+        torch._foreach_lerp_(averaged, current, 1.0 - decay)

@@ -1,0 +1,296 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training runs: a folder with configuration, log, TensorBoard, checkpoints and metrics."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from seg3d2d_ros.bundle import InputSpec
+from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.networks.efficientnet_lite import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    EfficientNetLite0,
+    load_imagenet_weights,
+)
+from seg3d2d_ros.networks.parsing_graph import ParsingGraph
+from seg3d2d_ros.networks.registry import build_network, geometry
+from training.data.batches import TrainingBatches
+from training.data.scannet_frames import ScanNetFrames
+from training.engine.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from training.engine.evaluation import evaluate
+from training.engine.experiment import Experiment, ExperimentError
+from training.engine.optimisation import (
+    AveragedWeights,
+    class_weights,
+    learning_rate_factor,
+    parameter_groups,
+    parsing_loss,
+)
+from training.engine.predictor import NetworkPredictor
+
+logger = logging.getLogger(__name__)
+
+
+def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
+    """Network size and normalisation of an experiment's bundle.
+
+    Raises:
+        ExperimentError: if the network cannot take the experiment's input size or crops.
+    """
+    multiple = geometry(network)[1]
+    size = experiment.input
+    for what, sides in (
+        ("input", (size.height, size.width)),
+        ("training.crop", experiment.training.crop),
+    ):
+        if any(side % multiple or side < multiple for side in sides):
+            raise ExperimentError(
+                f"{what} is {sides[0]} x {sides[1]}, its sides must be multiples of {multiple}"
+            )
+    mean, std = (IMAGENET_MEAN,) * 3, (IMAGENET_STD,) * 3
+    return InputSpec(size.height, size.width, multiple, mean, std)
+
+
+def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
+    """The experiment's network, its encoder filled with ImageNet weights where it asks for them.
+
+    Raises:
+        ExperimentError: if there are no such weights for this network.
+    """
+    config = experiment.network
+    network = build_network(config.name, config.config, label_space.num_classes)
+    if config.imagenet:
+        encoder = getattr(network, "encoder", None)
+        if not isinstance(encoder, EfficientNetLite0):
+            raise ExperimentError(f"there are no ImageNet weights for network '{config.name}'")
+        load_imagenet_weights(encoder)
+    return network
+
+
+class Trainer:
+    """One run. A run that was interrupted goes on from its newest checkpoint.
+
+    Args:
+        experiment: what to train.
+        folder: run folder, made if absent.
+        device: where to train, ``cpu`` or ``cuda``.
+        show_progress: a progress line on stderr.
+
+    Raises:
+        ExperimentError: if the folder holds a run of another experiment.
+        DatasetError: if the data set cannot be read.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: Path,
+        device: str = "cpu",
+        show_progress: bool = True,
+    ) -> None:
+        self.experiment = experiment
+        self.config = experiment.training
+        self.folder = folder
+        self.device = device
+        self.show_progress = show_progress
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
+            cv2.setNumThreads(1)
+        self.label_space = LabelSpace.load(experiment.label_space)
+        data = experiment.data
+        self.train_frames = ScanNetFrames(
+            data.root, data.train_split, self.label_space, data.source
+        )
+        self.val_frames = ScanNetFrames(data.root, data.val_split, self.label_space, data.source)
+        self._claim_folder()
+        torch.manual_seed(self.config.seed)
+        self.network = new_network(experiment, self.label_space)
+        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.stride = geometry(self.network)[0]
+        self.spec = input_spec(experiment, self.network)
+        self.graph = ParsingGraph(self.network, self.spec.mean, self.spec.std, 1.0).to(device)
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.network, self.config))
+        self.averaged = AveragedWeights(self.network, self.config.ema)
+        self.weights = class_weights(self._frequencies(), self.config.class_balance).to(device)
+        self.batches = TrainingBatches(
+            self.train_frames,
+            self.config.batch,
+            self.config.crop,
+            experiment.augmentation,
+            self.config.seed,
+            self.label_space.unlabeled,
+        )
+        self.step = 0
+        self.minutes = 0.0
+        self._resume()
+
+    def _claim_folder(self) -> None:
+        """Write the configuration, or check that the folder's is the same."""
+        path = self.folder / "config.yaml"
+        wanted = self.experiment.to_mapping()
+        if path.exists():
+            if yaml.safe_load(path.read_text(encoding="utf-8")) != wanted:
+                raise ExperimentError(
+                    f"{self.folder} holds a run with other settings; choose another folder"
+                )
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
+
+    def _frequencies(self) -> Any:
+        """Parts of the labelled training pixels by class, from at most 400 frames."""
+        classes = self.label_space.num_classes
+        counts = np.zeros(classes)
+        for index in range(0, len(self.train_frames), max(1, len(self.train_frames) // 400)):
+            labels = self.train_frames.load(index)[1]
+            counts += np.bincount(labels[labels < classes], minlength=classes)
+        if not counts.sum():
+            raise ExperimentError(f"no training pixel of {self.train_frames.root} has a class")
+        return counts / counts.sum()
+
+    def _resume(self) -> None:
+        path = newest_checkpoint(self.folder / "checkpoints")
+        if path is None:
+            return
+        state = load_checkpoint(path)
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for name, value in state["averaged"].items():
+            self.averaged.state[name].copy_(value)
+        torch.set_rng_state(state["rng"])
+        self.step, self.minutes = state["step"], state["minutes"]
+        logger.info("resumed from %s", path)
+
+    def _save(self) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "averaged": self.averaged.state,
+            "rng": torch.get_rng_state(),
+            "step": self.step,
+            "minutes": self.minutes,
+        }
+        save_checkpoint(self.folder / "checkpoints", self.step, state, self.config.keep)
+
+    def progress(self) -> float:
+        """Part of the run that is done, by steps or by time, whichever is further; 0 to 1."""
+        by_steps = self.step / self.config.steps
+        limit = self.config.max_minutes
+        return min(1.0, max(by_steps, self.minutes / limit if limit else 0.0))
+
+    def _train_step(self, images: Tensor, labels: Tensor) -> float:
+        factor = learning_rate_factor(self.config, self.step, self.progress())
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
+        self.network.train()
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            logits = self.graph.logits(images.to(self.device))
+        row, column = np.random.default_rng([self.config.seed, 2, self.step]).integers(0, 2, 2)
+        loss = parsing_loss(
+            logits,
+            labels.to(self.device),
+            self.weights,
+            self.stride,
+            self.label_space.unlabeled,
+            self.config.label_smoothing,
+            (int(row), int(column)),
+        )
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.averaged.update(self.network, self.step)
+        return float(loss.detach())
+
+    def run(self, until: int | None = None) -> dict[str, Any] | None:
+        """Train to the end and evaluate; or stop at a step, with a checkpoint.
+
+        Returns:
+            The metrics on the val split, None when stopped early.
+        """
+        config = self.config
+        writer = SummaryWriter(str(self.folder / "tensorboard"))
+        bar = tqdm(total=config.steps, initial=self.step, disable=not self.show_progress)
+        last = config.steps if until is None else min(until, config.steps)
+        started, before = time.monotonic(), self.minutes
+        try:
+            for images, labels in self.batches.iterate(self.step, last):
+                loss = self._train_step(images, labels)
+                self.step += 1
+                self.minutes = before + (time.monotonic() - started) / 60
+                bar.update()
+                bar.set_postfix(loss=f"{loss:.3f}", done=f"{100 * self.progress():.1f}%")
+                if self.step % config.log_every == 0:
+                    writer.add_scalar("train/loss", loss, self.step)
+                    writer.add_scalar("train/rate", self.optimiser.param_groups[0]["lr"], self.step)
+                if self.progress() >= 1.0:
+                    break
+                if config.evaluate_every and self.step % config.evaluate_every == 0:
+                    self._report(writer)
+                if self.step % config.checkpoint_every == 0:
+                    self._save()
+            self._save()
+            if self.progress() < 1.0:
+                return None
+            return self._finish(writer)
+        finally:
+            bar.close()
+            writer.close()
+
+    def averaged_graph(self) -> ParsingGraph:
+        """A copy of the network with the averaged weights, in evaluation mode, on the CPU."""
+        network = build_network(
+            self.experiment.network.name,
+            self.experiment.network.config,
+            self.label_space.num_classes,
+        )
+        network.load_state_dict(self.averaged.state)
+        return ParsingGraph(network, self.spec.mean, self.spec.std, 1.0).eval()
+
+    def _report(self, writer: SummaryWriter) -> None:
+        """Evaluate the averaged weights on some val frames: scalars and four overlays."""
+        predict = NetworkPredictor(self.averaged_graph(), self.spec, self.device)
+        count = min(self.config.evaluate_frames, len(self.val_frames))
+        indices = np.linspace(0, len(self.val_frames) - 1, count).astype(int).tolist()
+        metrics = evaluate(predict, self.val_frames, self.label_space, indices).metrics()
+        writer.add_scalar("val/miou", metrics["miou"], self.step)
+        writer.add_scalar("val/pixel_accuracy", metrics["pixel_accuracy"], self.step)
+        palette = self.label_space.palette()
+        for index in indices[:: max(1, len(indices) // 4)][:4]:
+            image, truth = self.val_frames.load(index)
+            sheet = np.hstack([image, palette[predict(image)], palette[truth]])
+            writer.add_image(f"val/{index}", sheet, self.step, dataformats="HWC")
+        logger.info(
+            "step %d, %.1f min: val mIoU %.1f, pixel accuracy %.1f (%d frames)",
+            self.step,
+            self.minutes,
+            metrics["miou"],
+            metrics["pixel_accuracy"],
+            count,
+        )
+
+    def _finish(self, writer: SummaryWriter) -> dict[str, Any]:
+        predict = NetworkPredictor(self.averaged_graph(), self.spec, self.device)
+        metrics = evaluate(predict, self.val_frames, self.label_space).metrics()
+        metrics |= {"steps": self.step, "minutes": round(self.minutes, 1)}
+        writer.add_scalar("val/miou", metrics["miou"], self.step)
+        temporary = self.folder / ".metrics.json"
+        temporary.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(self.folder / "metrics.json")
+        logger.info("done after %d steps: val mIoU %.1f", self.step, metrics["miou"])
+        return metrics

