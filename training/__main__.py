@@ -56,7 +56,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
     remarks = arguments.remarks.read_text(encoding="utf-8") if arguments.remarks else ""
     bundle = export_run(
-        arguments.run,
+        arguments.run_folder,
         arguments.bundle,
         command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
         size=tuple(arguments.size) if arguments.size else None,
@@ -84,7 +84,7 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     train.add_argument("--set", action="append", default=[], metavar="SECTION.SETTING=VALUE")
     train.add_argument("--out", type=Path, help="run folder, by default runs/<name>")
     train.add_argument("--device", default="cpu", help="cpu or cuda")
-    train.set_defaults(func=_train)
+    train.set_defaults(run=_train)
 
     evaluate = verbs.add_parser("evaluate", help="measure a run or a bundle on a data set")
     evaluate.add_argument("model", type=Path, help="run folder or bundle")
@@ -92,17 +92,17 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     evaluate.add_argument("--split", default="val")
     evaluate.add_argument("--backend", default="auto", help="of a bundle")
     evaluate.add_argument("--precision", default="auto", help="of a bundle")
-    evaluate.set_defaults(func=_evaluate)
+    evaluate.set_defaults(run=_evaluate)
 
     export = verbs.add_parser("export", help="write a run as a model bundle")
-    export.add_argument("run", type=Path, help="run folder")
+    export.add_argument("run_folder", type=Path, metavar="run", help="run folder")
     export.add_argument("bundle", type=Path, help="bundle folder; its name becomes the model's")
     export.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
     export.add_argument("--remarks", type=Path, help="Markdown for the model card")
-    export.set_defaults(func=_export)
+    export.set_defaults(run=_export)
 
     networks = verbs.add_parser("networks", help="list the networks")
-    networks.set_defaults(func=_networks)
+    networks.set_defaults(run=_networks)
 
 
 def _known_errors() -> tuple[type[Exception], ...]:
@@ -138,9 +138,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_verbs(verbs)
     arguments = parser.parse_args(argv)
     if arguments.verb == "rooms":  # needs Open3D, but not the PyTorch that the other verbs need
-        return int(arguments.func(arguments))
+        return int(arguments.run(arguments))
     try:
-        return int(arguments.func(arguments))
+        return int(arguments.run(arguments))
     except _known_errors() as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -60,6 +60,7 @@ def class_weights(frequencies: npt.NDArray[np.float64], exponent: float) -> Tens
 def parsing_loss(
     logits: Tensor,
     labels: Tensor,
+    *,
     weights: Tensor,
     stride: int,
     unlabeled: int,

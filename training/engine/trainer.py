@@ -128,11 +128,11 @@ class Trainer:
         self.weights = class_weights(self._frequencies(), self.config.class_balance).to(device)
         self.batches = TrainingBatches(
             self.train_frames,
-            self.config.batch,
-            self.config.crop,
-            experiment.augmentation,
-            self.config.seed,
-            self.label_space.unlabeled,
+            batch=self.config.batch,
+            crop=self.config.crop,
+            config=experiment.augmentation,
+            seed=self.config.seed,
+            unlabeled=self.label_space.unlabeled,
         )
         self.step = 0
         self.minutes = 0.0
@@ -204,11 +204,11 @@ class Trainer:
         loss = parsing_loss(
             logits,
             labels.to(self.device),
-            self.weights,
-            self.stride,
-            self.label_space.unlabeled,
-            self.config.label_smoothing,
-            (int(row), int(column)),
+            weights=self.weights,
+            stride=self.stride,
+            unlabeled=self.label_space.unlabeled,
+            smoothing=self.config.label_smoothing,
+            phase=(int(row), int(column)),
         )
         self.optimiser.zero_grad()
         loss.backward()
