@@ -96,7 +96,7 @@ def decode_compressed_image(
             f"compressed image has format '{msg.format}', which is depth; give the colour camera"
         )
     try:
-        header = read_compressed_header(memoryview(data))
+        header = read_compressed_header(data.data)
     except CompressedHeaderError as error:
         raise ImageDecodeError(f"compressed image (format '{msg.format}'): {error}") from error
     _check_size(header.height, header.width, max_pixels)

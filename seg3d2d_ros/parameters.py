@@ -16,7 +16,7 @@ import enum
 import math
 import re
 import textwrap
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import yaml
@@ -192,7 +192,10 @@ class NodeParameters:
 
 def parameter_specs() -> tuple[ParameterSpec, ...]:
     """All parameters in the order of :class:`NodeParameters`."""
-    return tuple(ParameterSpec(f.name, f.default, **f.metadata) for f in fields(NodeParameters))
+    defaults = asdict(NodeParameters())
+    return tuple(
+        ParameterSpec(f.name, defaults[f.name], **f.metadata) for f in fields(NodeParameters)
+    )
 
 
 def declare_parameters(node: Any) -> None:
@@ -225,12 +228,11 @@ def declare_parameters(node: Any) -> None:
 
 def read_parameters(node: Any) -> NodeParameters:
     """The present values of an rclpy node's declared parameters."""
-    return NodeParameters(
-        **{
-            spec.name: type(spec.default)(node.get_parameter(spec.name).value)
-            for spec in parameter_specs()
-        }
-    )
+    values: dict[str, Any] = {
+        spec.name: type(spec.default)(node.get_parameter(spec.name).value)
+        for spec in parameter_specs()
+    }
+    return NodeParameters(**values)
 
 
 def find_fault(changes: dict[str, Any], *, configured: bool) -> str:

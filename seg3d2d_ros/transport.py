@@ -13,15 +13,17 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from seg3d2d_ros.share import share_path
 
-PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-"""Names that Fast DDS 3 (Kilted and later) and Fast DDS 2 (Humble, Jazzy) read."""
+_FASTDDS_3 = "FASTDDS_DEFAULT_PROFILES_FILE"
+_FASTDDS_2 = "FASTRTPS_DEFAULT_PROFILES_FILE"
+"""What Fast DDS 2 (Humble, Jazzy) reads; where Fast DDS 3 runs it brings a warning."""
 
-_USERS_CHOICES = (*PROFILE_VARIABLES, "FASTDDS_BUILTIN_TRANSPORTS")
+_USERS_CHOICES = (_FASTDDS_3, _FASTDDS_2, "FASTDDS_BUILTIN_TRANSPORTS")
 _USERS_FILES = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")
 """What Fast DDS loads by itself from the working directory."""
 
@@ -56,8 +58,15 @@ def transport_environment(environ: Mapping[str, str], directory: Path) -> dict[s
         return {}
     if any((directory / name).exists() for name in _USERS_FILES):
         return {}
-    profile = str(share_path("config/fastdds.xml"))
-    return dict.fromkeys(PROFILE_VARIABLES, profile)
+    return {profile_variable(environ): str(share_path("config/fastdds.xml"))}
+
+
+def profile_variable(environ: Mapping[str, str]) -> str:
+    """Name of the variable with the profile's path that the installed Fast DDS reads."""
+    prefixes = [*environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
+    # version 2 is a package of the name fastrtps, version 3 of the name fastdds
+    is_version_2 = any((Path(p) / "share" / "fastrtps").is_dir() for p in prefixes if p)
+    return _FASTDDS_2 if is_version_2 else _FASTDDS_3
 
 
 def keep_freed_memory(environ: Mapping[str, str]) -> bool:
