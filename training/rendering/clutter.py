@@ -1,0 +1,146 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""What lies about: things on tables, counters and floors, cushions, pictures and wall clocks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+
+from training.rendering.mesh import Array
+from training.rendering.nyu40 import NYU40
+from training.rendering.pieces import Pieces
+from training.rendering.placement import Plan, Polygon, overlaps, rectangle
+from training.rendering.scene import Scene, SceneBuilder
+
+_ITEMS = {
+    "kitchen": "kitchen_item",
+    "bathroom": "bath_item",
+}
+# Things per square metre of top; the draw is scaled per room, so that tidy and messy rooms occur.
+_DENSITY = {
+    "table": 4.0,
+    "desk": 7.0,
+    "counter": 7.0,
+    "cabinet": 3.0,
+    "nightstand": 5.0,
+    "dresser": 4.0,
+    "bookshelf": 3.0,
+    "floor": 0.35,
+    "otherfurniture": 0.5,
+    "bed": 0.3,
+}
+_LARGEST_ON_TOP = 0.62
+
+
+def hang(plan: Plan, pieces: Pieces, rng: Generator, kind: str) -> None:
+    """Pictures, posters, whiteboards and wall items on free stretches of wall."""
+    if kind in ("office", "classroom") and rng.random() < 0.6:
+        board = pieces.make("whiteboard")
+        if board is not None:
+            plan.against_wall(board, gap=0.0, low=float(rng.uniform(0.8, 1.0)), tries=20)
+    for _ in range(int(rng.integers(1, 7))):
+        piece = pieces.make("picture" if rng.random() < 0.9 else "wall_item")
+        if piece is not None:
+            plan.against_wall(piece, gap=0.0, low=float(rng.uniform(1.1, 1.7)), tries=6)
+            if rng.random() < 0.15:
+                for _ in range(int(rng.integers(2, 5))):
+                    more = pieces.make("picture")
+                    if more is not None:
+                        plan.against_wall(more, gap=0.0, low=float(rng.uniform(1.0, 1.8)), tries=6)
+
+
+def scatter(builder: SceneBuilder, plan: Plan, pieces: Pieces, rng: Generator, kind: str) -> None:
+    """Put things onto whatever is flat and wide enough; rays from above find the surfaces."""
+    scene = builder.build()
+    mess = float(np.exp(rng.normal(0.0, 0.7)))
+    taken: list[tuple[Polygon, float]] = []
+    labels = {NYU40[name]: name for name in _DENSITY}
+    for instance in np.unique(scene.instance):
+        rows = scene.instance == instance
+        name = labels.get(int(scene.label[rows][0]))
+        if name is None:
+            continue
+        points = scene.vertices[rows].reshape(-1, 3)
+        low, high = points.min(0), points.max(0)
+        area = float(np.prod(high[:2] - low[:2]))
+        count = int(rng.poisson(min(_DENSITY[name] * mess * area, 24)))
+        if high[2] > 2.0 or (name != "floor" and high[2] > 1.5 and rng.random() < 0.5):
+            continue
+        for _ in range(count):
+            role = "floor_item" if name == "floor" else _ITEMS.get(kind, "table_item")
+            if name in ("table", "desk") and rng.random() < 0.25:
+                role = "kitchen_item" if name == "table" else "table_item"
+            if name in ("nightstand", "dresser") and rng.random() < 0.2:
+                role = "table_lamp"
+            if name == "floor" and rng.random() < 0.1:
+                role = "plant"
+            _drop(scene, int(instance), low, high, role, taken, plan, pieces, rng)
+    _cushions(scene, plan, pieces, rng)
+
+
+def _drop(
+    scene: Scene,
+    instance: int,
+    low: Array,
+    high: Array,
+    role: str,
+    taken: list[tuple[Polygon, float]],
+    plan: Plan,
+    pieces: Pieces,
+    rng: Generator,
+) -> None:
+    piece = pieces.make(role)
+    if piece is None or (
+        role != "floor_item" and role != "plant" and max(piece.size) > _LARGEST_ON_TOP
+    ):
+        return
+    for _ in range(4):
+        x, y = rng.uniform(low[0], high[0]), rng.uniform(low[1], high[1])
+        yaw = float(rng.uniform(0, 2 * np.pi)) if rng.random() < 0.5 else float(rng.normal(0, 0.2))
+        polygon = rectangle(float(x), float(y), piece.size[0], piece.size[1], yaw)
+        top = supported(scene, instance, polygon, float(high[2]), x, y)
+        if top is None:
+            continue
+        if any(abs(top - z) < 0.05 and overlaps(polygon, other) for other, z in taken):
+            continue
+        if role in ("floor_item", "plant") and not plan.fits(polygon, 0.0, piece.size[2]):
+            continue
+        taken.append((polygon, top))
+        for mesh, label in piece.parts:
+            plan.builder.add(mesh.placed(float(x), float(y), top + 1e-3, yaw), label)
+        return
+
+
+def supported(
+    scene: Scene, instance: int, polygon: Polygon, highest: float, x: float, y: float
+) -> float | None:
+    """Height of the flat surface of `instance` below a footprint, or None where there is none."""
+    spots = np.concatenate([0.85 * polygon + 0.15 * np.array([[x, y]]), [[x, y]]])
+    start = min(highest + 0.45, 2.2)
+    origins = np.concatenate([spots, np.full((5, 1), start)], -1).astype(np.float32)
+    down = np.broadcast_to(np.float32([0, 0, -1]), origins.shape)
+    hits = scene.cast(origins, down)
+    if (hits.triangle < 0).any() or (scene.instance[hits.triangle] != instance).any():
+        return None
+    if np.ptp(hits.distance) > 0.012:
+        return None
+    return start - float(hits.distance.min())
+
+
+def _cushions(scene: Scene, plan: Plan, pieces: Pieces, rng: Generator) -> None:
+    for placed in list(plan.placed):
+        if placed.piece.parts[0][1] != NYU40["sofa"]:
+            continue
+        for _ in range(int(rng.integers(0, 4))):
+            piece = pieces.make("cushion")
+            right = float(rng.uniform(-0.35, 0.35)) * placed.piece.size[0]
+            x, y = placed.local(right, -0.02)
+            hits = scene.cast(np.float32([[x, y, 1.6]]), np.float32([[0, 0, -1]]))
+            top = 1.6 - float(hits.distance[0])
+            if piece is None or not 0.25 < top < 0.65:
+                continue
+            for mesh, label in piece.parts:
+                plan.builder.add(
+                    mesh.placed(x, y, top - 0.01, placed.yaw + float(rng.normal(0, 0.3))), label
+                )

@@ -1,0 +1,201 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's Sweet Home 3D furniture: fetching it, and its catalogue by part played in a room.
+
+The package `sweethome3d-furniture` holds libraries (.sh3f, zip files of OBJ models with a
+catalogue in Java's properties format). Only the CC0 and CC-BY libraries without people are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from training.rendering.nyu40 import NYU40
+
+LIBRARIES = {
+    "C0": "BlendSwap-CC-0",
+    "CB": "BlendSwap-CC-BY",
+    "KL": "KatorLegaz",
+    "SC": "Scopia",
+}
+DEFAULT_FOLDER = Path("~/.cache/seg3d2d/furniture")
+_CLASSES = Path(__file__).with_name("furniture_classes.yaml")
+_COMPLETE = "complete"
+MIN_MODELS_TO_SPLIT = 4
+
+
+class FurnitureError(Exception):
+    """The furniture cannot be fetched or read; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One catalogue entry.
+
+    Attributes:
+        key: library prefix and catalogue id, such as `SC:bed1`.
+        label: NYU-40 class id.
+        path: the OBJ file.
+        size: width (x), depth (y), height (z) in metres.
+        elevation: height of its underside above the floor, metres.
+        rotation: nine numbers, the catalogue's model rotation (row-major, y up), or None.
+        creator: the author to credit.
+    """
+
+    key: str
+    label: int
+    path: Path
+    size: tuple[float, float, float]
+    elevation: float
+    rotation: tuple[float, ...] | None
+    creator: str
+
+
+def fetch(folder: Path) -> None:
+    """Download and unpack the furniture into `folder` unless it is there.
+
+    Raises:
+        FurnitureError: apt-get or dpkg is missing or fails.
+    """
+    folder = folder.expanduser()
+    if (folder / _COMPLETE).exists():
+        return
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise FurnitureError(
+                f"{tool} was not found, so the furniture models cannot be fetched; on Debian or "
+                "Ubuntu run this once, then pass the folder with --furniture"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    commands = []
+    if not list(folder.glob("sweethome3d-furniture_*.deb")):
+        commands.append(["apt-get", "download", "sweethome3d-furniture"])
+    for command in commands:
+        _run(command, folder)
+    package = next(folder.glob("sweethome3d-furniture_*.deb"))
+    _run(["dpkg", "-x", package.name, "unpacked"], folder)
+    for name in LIBRARIES.values():
+        source = folder / "unpacked/usr/share/sweethome3d/furniture" / f"{name}.sh3f"
+        with zipfile.ZipFile(source) as archive:
+            archive.extractall(folder / name)
+    shutil.rmtree(folder / "unpacked")
+    package.unlink()
+    (folder / _COMPLETE).touch()
+
+
+def _run(command: list[str], folder: Path) -> None:
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if result.returncode:
+        reason = (result.stderr.strip() or "no message").splitlines()[-1]
+        raise FurnitureError(
+            f"'{' '.join(command)}' failed in {folder}: {reason}; check the package sources "
+            "(apt-get update) and try again"
+        )
+
+
+def _read_catalogue(file: Path) -> dict[str, dict[str, str]]:
+    entries: dict[str, dict[str, str]] = {}
+    for line in file.read_text(encoding="latin-1").splitlines():
+        match = re.match(r"(\w+)#(\d+)=(.*)", line)
+        if match:
+            entries.setdefault(match[2], {})[match[1]] = match[3].strip()
+    return {entry["id"].split("#")[1]: entry for entry in entries.values() if "id" in entry}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The usable models by role; `folder` also holds the cache of parsed meshes."""
+
+    folder: Path
+    roles: Mapping[str, Sequence[Model]]
+
+    @classmethod
+    def load(cls, folder: Path) -> Catalogue:
+        """Read the unpacked libraries below `folder`.
+
+        Raises:
+            FurnitureError: a library is missing.
+        """
+        folder = folder.expanduser()
+        tables = {}
+        for prefix, name in LIBRARIES.items():
+            file = folder / name / "PluginFurnitureCatalog.properties"
+            if not file.exists():
+                raise FurnitureError(f"{file} is missing; delete {folder} to fetch it again")
+            tables[prefix] = _read_catalogue(file)
+        rules = yaml.safe_load(_CLASSES.read_text())["roles"]
+        roles: dict[str, list[Model]] = {}
+        for role, rule in rules.items():
+            roles[role] = []
+            for key in rule["models"].split():
+                prefix, identifier = key.split(":", 1)
+                entry = tables[prefix].get(identifier)
+                if entry is None:
+                    continue
+                roles[role].append(_model(key, NYU40[rule["label"]], folder, prefix, entry))
+        return cls(folder, roles)
+
+    def for_split(self, split: str, val_share: float = 0.25) -> Catalogue:
+        """The models of one split ('train' or 'val').
+
+        A role with at least MIN_MODELS_TO_SPLIT models is divided, by a hash of the model's key;
+        the others are in both.
+        """
+        chosen: dict[str, list[Model]] = {}
+        for role, models in self.roles.items():
+            if len(models) < MIN_MODELS_TO_SPLIT:
+                chosen[role] = list(models)
+                continue
+            ranked = sorted(models, key=lambda m: hashlib.sha256(m.key.encode()).digest())
+            held_out = {m.key for m in ranked[: max(1, round(val_share * len(ranked)))]}
+            chosen[role] = [m for m in models if (m.key in held_out) == (split == "val")]
+        return Catalogue(self.folder, chosen)
+
+    def credits(self) -> str:
+        """Authors per library as Markdown."""
+        licences = {
+            "C0": "CC0 1.0",
+            "CB": "CC BY 3.0",
+            "KL": "CC BY 3.0 US",
+            "SC": "CC BY 3.0",
+        }
+        lines = [
+            "# Furniture in the rendered rooms",
+            "",
+            "The synthetic rooms use 3D models of the libraries below, as packaged in Debian's",
+            "`sweethome3d-furniture` (converted to OBJ by Emmanuel Puybaret / eTeks). The models",
+            "are scaled, partly recoloured and rendered; they are not distributed here.",
+            "",
+        ]
+        for prefix, name in LIBRARIES.items():
+            by: dict[str, set[str]] = {}
+            for models in self.roles.values():
+                for model in models:
+                    if model.key.startswith(prefix + ":"):
+                        by.setdefault(model.creator, set()).add(model.key.split(":", 1)[1])
+            lines += [f"## {name} ({licences[prefix]})", ""]
+            lines += [f"- {who}: {', '.join(sorted(what))}" for who, what in sorted(by.items())]
+            lines.append("")
+        return "\n".join(lines)
+
+
+def _model(key: str, label: int, folder: Path, prefix: str, entry: dict[str, str]) -> Model:
+    rotation = entry.get("modelRotation")
+    return Model(
+        key,
+        label,
+        folder / LIBRARIES[prefix] / entry["model"].lstrip("/"),
+        (float(entry["width"]) / 100, float(entry["depth"]) / 100, float(entry["height"]) / 100),
+        float(entry.get("elevation", 0)) / 100,
+        tuple(float(v) for v in rotation.split()) if rotation else None,
+        entry.get("creator", "unknown").encode("latin-1").decode("unicode_escape"),
+    )

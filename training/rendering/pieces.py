@@ -1,0 +1,113 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""One source of furniture by role: a catalogue model, recoloured, or one made in code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.random import Generator
+
+from training.rendering import fixtures, parametric
+from training.rendering.furniture import Catalogue, Model
+from training.rendering.mesh import Mesh
+from training.rendering.models import load_model, recolored
+from training.rendering.nyu40 import NYU40
+from training.rendering.parametric import Piece
+
+_MADE: dict[str, Callable[[Generator], Piece]] = {
+    "dining_chair": parametric.chair,
+    "office_chair": parametric.chair,
+    "armchair": lambda rng: parametric.sofa(rng, 1),
+    "sofa": parametric.sofa,
+    "dining_table": parametric.table,
+    "coffee_table": lambda rng: parametric.table(rng, "table", float(rng.uniform(0.32, 0.52))),
+    "desk": lambda rng: parametric.table(rng, "desk"),
+    "bed": parametric.bed,
+    "nightstand": lambda rng: parametric.piece(
+        parametric.storage(rng, rng.uniform(0.38, 0.55), 0.4, rng.uniform(0.4, 0.6), "drawers"),
+        "nightstand",
+    ),
+    "dresser": lambda rng: parametric.cabinet(rng, "chest"),
+    "wardrobe": lambda rng: parametric.cabinet(rng, "wardrobe"),
+    "tv_stand": lambda rng: parametric.cabinet(rng, "sideboard"),
+    "file_cabinet": lambda rng: parametric.cabinet(rng, "file"),
+    "sideboard": lambda rng: parametric.cabinet(rng, "sideboard"),
+    "bookshelf": parametric.bookshelf,
+    "refrigerator": fixtures.fridge,
+    "bathtub": fixtures.bathtub,
+    "washbasin": fixtures.washstand,
+    "kitchen_item": parametric.clutter,
+    "table_item": parametric.clutter,
+    "bath_item": parametric.clutter,
+    "floor_item": parametric.clutter,
+    "picture": parametric.framed_picture,
+    "cushion": parametric.cushion,
+    "whiteboard": fixtures.whiteboard,
+}
+# Things whose own colours carry their identity are varied less.
+_KEEP_COLORS = {
+    "plant",
+    "kitchen_item",
+    "table_item",
+    "floor_item",
+    "toilet",
+    "bathtub",
+    "bath_item",
+}
+
+
+class Pieces:
+    """Makes pieces by role; works without a catalogue, then everything is made in code."""
+
+    def __init__(
+        self, catalogue: Catalogue | None, rng: Generator, model_share: float = 0.6
+    ) -> None:
+        self._catalogue = catalogue
+        self._rng = rng
+        self._share = model_share
+
+    def make(self, role: str) -> Piece | None:
+        """A piece for the role, or None where neither source has one."""
+        models = self._catalogue.roles.get(role, ()) if self._catalogue else ()
+        made = _MADE.get(role)
+        if models and (made is None or self._rng.random() < self._share):
+            chosen = models[int(self._rng.integers(len(models)))]
+            piece = self._from_catalogue(chosen, 0.3 if role in _KEEP_COLORS else 1.0)
+            if piece is not None:
+                return piece
+        return None if made is None else made(self._rng)
+
+    def _from_catalogue(self, model: Model, strength: float) -> Piece | None:
+        assert self._catalogue is not None
+        try:
+            mesh = load_model(model, self._catalogue.folder / "meshes")
+        except ValueError:
+            return None
+        mesh = recolored(mesh, self._rng, strength * float(self._rng.random() < 0.75))
+        scale = np.float32(self._rng.uniform(0.94, 1.06, 3))
+        mesh = Mesh(mesh.vertices * scale, mesh.normals, mesh.uv, mesh.material, mesh.materials)
+        parts = _split_vanity(mesh) if model.key in _VANITIES else [(mesh, model.label)]
+        width, depth, height = (float(s * k) for s, k in zip(model.size, scale, strict=True))
+        return Piece(parts, (width, depth, height), model.elevation)
+
+
+_VANITIES = {"C0:modernVanity", "SC:bathroom_vanity"}
+
+
+def _split_vanity(mesh: Mesh) -> list[tuple[Mesh, int]]:
+    """A wash stand below the basin's lowest part is a cabinet."""
+    upper = mesh.vertices[..., 2].max(1) > 0.68
+    parts = []
+    for mask, label in ((upper, "sink"), (~upper, "cabinet")):
+        if mask.any():
+            part = Mesh(
+                mesh.vertices[mask],
+                mesh.normals[mask],
+                mesh.uv[mask],
+                mesh.material[mask],
+                mesh.materials,
+            )
+            parts.append((part, NYU40[label]))
+    return parts

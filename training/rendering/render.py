@@ -1,0 +1,266 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Ray casting of a scene: exact depth, labels and instances, and denoised one-bounce lighting.
+
+Light at a surface point is one shadow-ray sample of the lamps, windows and sun, plus one bounce
+ray (diffuse, cosine-weighted, or mirrored by Schlick's share of glossy surfaces). Light that has
+bounced more often enters as a constant measured per room.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyoidn
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.rendering.camera import Intrinsics
+from training.rendering.mesh import Array
+from training.rendering.scene import THREADS, Hits, Scene
+
+_EPSILON = 2e-3
+_NEAREST_LIGHT = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class GroundTruth:
+    """Per pixel, [h, w]: depth along the optical axis (float32 metres, 0 where nothing is hit),
+    NYU-40 label (uint8, 0 where nothing is hit) and instance (uint16, 0 likewise)."""
+
+    depth: Array
+    label: NDArray[np.uint8]
+    instance: NDArray[np.uint16]
+
+
+def _world_rays(
+    intrinsics: Intrinsics, pose: NDArray[np.float64], jitter: Array | None
+) -> tuple[Array, Array]:
+    directions = intrinsics.rays(jitter) @ pose[:3, :3].T.astype(np.float32)
+    origins = np.broadcast_to(pose[:3, 3].astype(np.float32), directions.shape)
+    return origins, directions
+
+
+def render_ground_truth(
+    scene: Scene, intrinsics: Intrinsics, pose: NDArray[np.float64]
+) -> GroundTruth:
+    """Depth, labels and instances through the pixel centres."""
+    hits = scene.cast(*_world_rays(intrinsics, pose, None))
+    shape = (intrinsics.height, intrinsics.width)
+    met = hits.triangle >= 0
+    # Directions have unit z in the optical frame, so the hit distance is the depth.
+    depth = np.where(met, hits.distance, 0).astype(np.float32)
+    label = np.where(met, scene.label[hits.triangle], 0).astype(np.uint8)
+    instance = np.where(met, scene.instance[hits.triangle], 0).astype(np.uint16)
+    return GroundTruth(depth.reshape(shape), label.reshape(shape), instance.reshape(shape))
+
+
+@dataclass(frozen=True, eq=False)
+class _Surface:
+    """Surface points met by rays: one row per hit, `rows` says of which ray."""
+
+    rows: NDArray[np.int64]
+    point: Array
+    normal: Array
+    albedo: Array
+    gloss: Array
+    emission: Array
+
+
+class Renderer:
+    """Renders radiance images of one scene; `rng` drives every random choice."""
+
+    def __init__(self, scene: Scene, rng: Generator, centre: NDArray[np.float64]) -> None:
+        self._scene = scene
+        self._rng = rng
+        power = [
+            float(light.radiance.mean() * np.linalg.norm(np.cross(light.edge_u, light.edge_v)))
+            for light in scene.lights
+        ]
+        if scene.sun is not None:
+            power.append(max(0.35 * sum(power), 1e-3))
+        self._chance = np.array(power) / max(sum(power), 1e-9)
+        self._ambient = np.zeros(3, np.float32)
+        self._ambient = self._measure_ambient(centre)
+
+    def radiance(
+        self, intrinsics: Intrinsics, pose: NDArray[np.float64], samples: int = 2
+    ) -> Array:
+        """Linear radiance, denoised, float32 [h, w, 3]."""
+        count = intrinsics.width * intrinsics.height
+        color, albedo, normal = (np.zeros((count, 3), np.float32) for _ in range(3))
+        for k in range(samples):
+            jitter = self._rng.random((count, 2), np.float32)
+            # Strata along both diagonals keep two samples apart.
+            jitter = ((jitter + k) / samples - 0.5) if samples > 1 else jitter - 0.5
+            if samples > 1 and k % 2:
+                jitter[:, 1] = -jitter[:, 1]
+            c, a, n = self._trace(intrinsics, pose, jitter.astype(np.float32))
+            color += c / samples
+            albedo += a / samples
+            normal += n / samples
+        shape = (intrinsics.height, intrinsics.width, 3)
+        return _denoise(color.reshape(shape), albedo.reshape(shape), normal.reshape(shape))
+
+    def _trace(
+        self, intrinsics: Intrinsics, pose: NDArray[np.float64], jitter: Array
+    ) -> tuple[Array, Array, Array]:
+        origins, directions = _world_rays(intrinsics, pose, jitter)
+        hits = self._scene.cast(origins, directions)
+        color, albedo, normal = (np.zeros_like(directions) for _ in range(3))
+        missed = hits.triangle < 0
+        color[missed] = self._sky(directions[missed])
+        albedo[missed] = np.minimum(color[missed], 1.0)
+        s = self._surface(hits, origins, directions, 1.0 / intrinsics.focal)
+        toward = -directions[s.rows]
+        toward = toward / np.linalg.norm(toward, axis=-1, keepdims=True)
+        cosine = np.clip(np.sum(s.normal * toward, -1), 0, 1)
+        fresnel = np.where(s.gloss > 0, s.gloss + (1 - s.gloss) * 0.6 * (1 - cosine) ** 5, 0.0)
+        chance = np.where(s.gloss > 0, np.clip(fresnel, 0.15, 0.85), 0.0)
+        mirrored = self._rng.random(len(chance)) < chance
+        bounce = np.where(
+            mirrored[:, None],
+            2 * np.sum(s.normal * toward, -1, keepdims=True) * s.normal
+            - toward
+            + self._rng.normal(0, 0.03, s.normal.shape),
+            self._cosine_directions(s.normal),
+        ).astype(np.float32)
+        start = s.point + s.normal * _EPSILON
+        second = self._scene.cast(start, bounce)
+        incoming = np.zeros_like(start)
+        gone = second.triangle < 0
+        # Light through windows reaches diffuse surfaces by shadow rays already.
+        incoming[gone] = np.where(mirrored[gone, None], self._sky(bounce[gone]), 0)
+        t = self._surface(second, start, bounce, 0.05)
+        lamp = np.where(mirrored[t.rows, None], t.emission[:, None], 0)
+        incoming[t.rows] = t.albedo * (self._direct(t.point, t.normal) + self._ambient) + lamp
+        incoming = np.minimum(incoming, 8.0)
+        metal = np.clip((s.gloss - 0.2) / 0.3, 0, 1)[:, None]
+        tint = (1 - metal) + metal * s.albedo / np.maximum(s.albedo.max(-1, keepdims=True), 1e-3)
+        weight = np.where(
+            mirrored[:, None],
+            tint * (fresnel / np.maximum(chance, 1e-6))[:, None],
+            s.albedo * ((1 - fresnel) / (1 - chance))[:, None],
+        )
+        direct = self._direct(s.point, s.normal) * s.albedo * (1 - fresnel)[:, None]
+        color[s.rows] = direct + weight * incoming + s.emission[:, None] * s.albedo
+        albedo[s.rows] = np.clip(s.albedo + s.emission[:, None], 0, 1)
+        normal[s.rows] = s.normal
+        return color, albedo, normal
+
+    def _surface(self, hits: Hits, origins: Array, directions: Array, spread: float) -> _Surface:
+        scene = self._scene
+        rows = np.nonzero(hits.triangle >= 0)[0]
+        triangle = hits.triangle[rows]
+        distance = hits.distance[rows, None]
+        direction = directions[rows]
+        point = origins[rows] + direction * distance
+        normal = scene.interpolate(scene.normals, hits, rows)
+        normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+        face = scene.face_normals[triangle]
+        behind = np.sum(face * direction, -1, keepdims=True) > 0
+        face = np.where(behind, -face, face)
+        # Shading normals that face away from the viewer would light the wrong side.
+        agrees = np.sum(normal * face, -1, keepdims=True)
+        normal = np.where(agrees < 0, -normal, normal)
+        normal = np.where(np.abs(agrees) < 0.2, face, normal)
+        length = np.linalg.norm(direction, axis=-1)
+        slant = np.abs(np.sum(face * direction, -1)) / np.maximum(length, 1e-6)
+        footprint = distance[:, 0] * spread / np.sqrt(np.maximum(slant, 0.05))
+        material = scene.material[triangle]
+        uv = scene.interpolate(scene.uv, hits, rows)
+        albedo = scene.atlas.lookup(material, triangle, uv, footprint)
+        return _Surface(
+            rows, point, normal, albedo, scene.gloss[material], scene.emission[material]
+        )
+
+    def _direct(self, points: Array, normals: Array) -> Array:
+        """Reflected radiance of a white surface lit by one sampled light, [n, 3]."""
+        scene = self._scene
+        result = np.zeros_like(points)
+        if len(self._chance) == 0 or len(points) == 0:
+            return result
+        chosen = self._rng.choice(len(self._chance), len(points), p=self._chance)
+        start = points + normals * _EPSILON
+        way = np.zeros_like(points)
+        arriving = np.zeros_like(points)
+        for k, light in enumerate(scene.lights):
+            rows = np.nonzero(chosen == k)[0]
+            uv = self._rng.random((len(rows), 2), np.float32)
+            spot = light.corner + uv[:, :1] * light.edge_u + uv[:, 1:] * light.edge_v
+            cross = np.cross(light.edge_u, light.edge_v)
+            area = float(np.linalg.norm(cross))
+            delta = spot - start[rows]
+            square = np.maximum(np.sum(delta**2, -1), _NEAREST_LIGHT**2)
+            unit = delta / np.sqrt(square)[:, None]
+            facing = np.maximum(-unit @ (cross / area), 0)
+            lit = np.maximum(np.sum(unit * normals[rows], -1), 0)
+            geometry = facing * lit * area / (np.pi * square) / self._chance[k]
+            arriving[rows] = geometry[:, None] * light.radiance
+            way[rows] = delta * 0.995
+        if scene.sun is not None:
+            rows = np.nonzero(chosen == len(scene.lights))[0]
+            direction = scene.sun.direction + self._rng.normal(0, 0.01, (len(rows), 3))
+            lit = np.maximum(np.sum(direction * normals[rows], -1), 0)
+            arriving[rows] = (lit / np.pi / self._chance[-1])[:, None] * scene.sun.irradiance
+            wall = np.where(direction > 0, scene.sun.high, scene.sun.low) - start[rows]
+            reach = (wall / np.where(np.abs(direction) < 1e-6, 1e-6, direction)).min(-1)
+            way[rows] = direction * np.maximum(reach, 0)[:, None]
+        active = np.nonzero(arriving.max(-1) > 1e-5)[0]
+        if len(active):
+            hidden = scene.blocked(start[active], way[active], np.ones(len(active), np.float32))
+            result[active] = np.where(hidden[:, None], 0, arriving[active])
+        return result
+
+    def _sky(self, directions: Array) -> Array:
+        image = self._scene.environment
+        d = directions / np.maximum(np.linalg.norm(directions, axis=-1, keepdims=True), 1e-6)
+        row = (0.5 - np.arcsin(np.clip(d[:, 2], -1, 1)) / np.pi) * image.shape[0]
+        column = (np.arctan2(d[:, 1], d[:, 0]) / (2 * np.pi) + 0.5) * image.shape[1]
+        return image[
+            np.clip(row.astype(int), 0, image.shape[0] - 1),
+            np.clip(column.astype(int), 0, image.shape[1] - 1),
+        ]
+
+    def _cosine_directions(self, normals: Array) -> Array:
+        sphere = self._rng.standard_normal(normals.shape).astype(np.float32)
+        sphere /= np.maximum(np.linalg.norm(sphere, axis=-1, keepdims=True), 1e-6)
+        return normals * 1.001 + sphere
+
+    def _measure_ambient(self, centre: NDArray[np.float64]) -> Array:
+        """Radiance of light that bounced twice or more, were it spread evenly in the room."""
+        directions = self._rng.standard_normal((3000, 3)).astype(np.float32)
+        origins = np.broadcast_to(centre.astype(np.float32), directions.shape)
+        s = self._surface(self._scene.cast(origins, directions), origins, directions, 0.02)
+        if len(s.rows) == 0:
+            return np.zeros(3, np.float32)
+        first = (self._direct(s.point, s.normal) * s.albedo).mean(0)
+        reflectance = np.clip(s.albedo.mean(0), 0.05, 0.8)
+        return (first / (1 - reflectance)).astype(np.float32)
+
+
+_device: pyoidn.Device | None = None
+
+
+def _denoise(color: Array, albedo: Array, normal: Array) -> Array:
+    """Intel Open Image Denoise on THREADS threads; the same input gives the same output."""
+    global _device  # noqa: PLW0603 - the device takes 0.1 s to make and serves every frame
+    if _device is None:
+        _device = pyoidn.Device(pyoidn.OIDN_DEVICE_TYPE_CPU)
+        _device.set_int("numThreads", THREADS)
+        _device.set_bool("setAffinity", False)
+        _device.commit()
+    result = np.empty_like(color)
+    images = [np.ascontiguousarray(image, np.float32) for image in (color, albedo, normal)]
+    with pyoidn.Filter(_device, pyoidn.OIDN_FILTER_TYPE_RT) as denoiser:
+        for name, image in zip(("color", "albedo", "normal"), images, strict=True):
+            denoiser.set_image(name, image, pyoidn.OIDN_FORMAT_FLOAT3)
+        denoiser.set_image("output", result, pyoidn.OIDN_FORMAT_FLOAT3)
+        denoiser.set_bool("hdr", True)
+        denoiser.commit()
+        denoiser.execute()
+        message = _device.get_error()
+    if message is not None:
+        raise RuntimeError(f"the denoiser failed: {message}")
+    return result

@@ -1,0 +1,99 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writing frames in the layout of ScanNet's `scannet_frames_25k` download.
+
+`<root>/scannet_frames_25k/sceneXXXX_00/` holds color/000000.jpg, depth/000000.png (uint16
+millimetres, 0 = none), label/000000.png (uint8 NYU-40 ids, 0 = none), instance/000000.png
+(uint8, 0 = none), pose/000000.txt (4x4 camera-to-world), intrinsics_color.txt and
+intrinsics_depth.txt (4x4). Colour and depth share one camera. `<root>/splits/{train,val}.txt`
+name the scenes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.rendering.camera import Intrinsics
+from training.rendering.render import GroundTruth
+
+FRAMES = "scannet_frames_25k"
+
+
+def scene_name(index: int) -> str:
+    """ScanNet's name of the scene with this number."""
+    return f"scene{index:04d}_00"
+
+
+def write_splits(root: Path, splits: dict[str, list[str]]) -> None:
+    """Write one text file of scene names per split."""
+    folder = root / "splits"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, scenes in splits.items():
+        temporary = folder / f".{name}.txt"
+        temporary.write_text("".join(f"{scene}\n" for scene in scenes))
+        temporary.replace(folder / f"{name}.txt")
+
+
+class SceneWriter:
+    """Writes one scene into a temporary folder and renames it when the block ends without error."""
+
+    def __init__(self, root: Path, name: str, intrinsics: Intrinsics) -> None:
+        self._final = root / FRAMES / name
+        self._folder = root / FRAMES / f".{name}.part"
+        self._intrinsics = intrinsics
+        self._count = 0
+
+    def __enter__(self) -> SceneWriter:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for part in ("color", "depth", "label", "instance", "pose"):
+            (self._folder / part).mkdir(parents=True)
+        matrix = np.eye(4)
+        matrix[:3, :3] = self._intrinsics.matrix
+        for name in ("intrinsics_color.txt", "intrinsics_depth.txt"):
+            np.savetxt(self._folder / name, matrix, fmt="%.6f")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._folder.replace(self._final)
+        else:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def add(
+        self,
+        color: NDArray[np.uint8],
+        truth: GroundTruth,
+        pose: NDArray[np.float64],
+        quality: int,
+    ) -> None:
+        """Append a frame: RGB uint8 [h, w, 3], its ground truth, pose 4x4, JPEG quality 1..100."""
+        stem = f"{self._count:06d}"
+        folder = self._folder
+        depth = np.clip(np.rint(truth.depth * 1000), 0, 65535).astype(np.uint16)
+        _write(
+            folder / f"color/{stem}.jpg",
+            cv2.cvtColor(color, cv2.COLOR_RGB2BGR),
+            [cv2.IMWRITE_JPEG_QUALITY, quality],
+        )
+        _write(folder / f"depth/{stem}.png", depth)
+        _write(folder / f"label/{stem}.png", truth.label)
+        # Instance images of ScanNet are 8 bit; what lies beyond shares the last id.
+        _write(folder / f"instance/{stem}.png", np.minimum(truth.instance, 255).astype(np.uint8))
+        np.savetxt(folder / f"pose/{stem}.txt", pose, fmt="%.6f")
+        self._count += 1
+
+
+def _write(file: Path, image: NDArray[np.generic], options: list[int] | None = None) -> None:
+    if not cv2.imwrite(str(file), image, options or []):
+        raise OSError(f"{file} could not be written; check the free disk space")

@@ -1,0 +1,120 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the camera goes: single views chosen for what they show, and smooth walks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.rendering.camera import Intrinsics, look_at
+from training.rendering.layout import FurnishedRoom
+from training.rendering.nyu40 import NYU40
+from training.rendering.render import render_ground_truth
+
+Pose = NDArray[np.float64]
+_PROBE = (32, 24)
+
+
+def choose_views(furnished: FurnishedRoom, count: int, fov: float, rng: Generator) -> list[Pose]:
+    """Camera-to-world poses that show something: no nose against a wall, several things in view.
+
+    Two thirds look at furniture, near or far, the others along the room; heights are those of
+    robots and of hand-held cameras.
+    """
+    views: list[Pose] = []
+    probe = Intrinsics.from_fov(*_PROBE, fov)
+    for _ in range(count):
+        best: tuple[float, Pose] | None = None
+        for _ in range(12):
+            pose = _candidate(furnished, rng)
+            score = _interest(furnished, probe, pose)
+            if best is None or score > best[0]:
+                best = (score, pose)
+            # The first good view is taken: the best of all would always be the same corner.
+            if score >= 4.0:
+                break
+        assert best is not None
+        views.append(best[1])
+    return views
+
+
+def _candidate(furnished: FurnishedRoom, rng: Generator) -> Pose:
+    room = furnished.room
+    things = furnished.plan.placed
+    height = float(rng.uniform(0.3, 1.0) if rng.random() < 0.35 else rng.uniform(1.0, 1.8))
+    if things and rng.random() < 0.7:
+        thing = things[int(rng.integers(len(things)))]
+        size = thing.piece.size
+        target = np.array([thing.x, thing.y, size[2] * rng.uniform(0.3, 1.1)])
+        target[:2] += rng.normal(0, 0.25, 2)
+        target[2] = min(target[2], 1.8)
+        distance = float(rng.uniform(0.6, 2.2) if rng.random() < 0.6 else rng.uniform(1.5, 4.5))
+        angle = thing.yaw - np.pi / 2 + rng.normal(0, 0.9)
+        eye = np.array([target[0], target[1], 0.0]) + distance * np.array(
+            [np.cos(angle), np.sin(angle), 0.0]
+        )
+    else:
+        eye = np.array([rng.uniform(0, room.width), rng.uniform(0, room.depth), 0.0])
+        target = np.array(
+            [rng.uniform(0, room.width), rng.uniform(0, room.depth), rng.uniform(0.0, 1.7)]
+        )
+    eye[:2] = np.clip(eye[:2], 0.3, np.array([room.width, room.depth]) - 0.3)
+    eye[2] = height
+    if np.linalg.norm(target[:2] - eye[:2]) < 0.3:
+        target[:2] += (0.4, 0.3)
+    return look_at(eye, target, float(rng.normal(0, 0.05)))
+
+
+def _interest(furnished: FurnishedRoom, probe: Intrinsics, pose: Pose) -> float:
+    """Number of instances that fill at least 1.5 % of the view, less for bare walls; or below zero for a bad view."""
+    truth = render_ground_truth(furnished.scene, probe, pose)
+    seen = truth.depth[truth.depth > 0]
+    if len(seen) < 0.95 * truth.depth.size or (seen < 0.35).mean() > 0.06:
+        return -1.0
+    if np.median(seen) < 0.6:
+        return 0.0
+    labels, counts = np.unique(truth.label, return_counts=True)
+    if counts.max() > 0.85 * truth.label.size:
+        return 0.5
+    _, pixels = np.unique(truth.instance, return_counts=True)
+    shell = np.isin(truth.label, (NYU40["wall"], NYU40["floor"], NYU40["ceiling"])).mean()
+    things = float(min((pixels > 0.015 * truth.instance.size).sum(), len(labels) + 1))
+    return things - 5.0 * max(float(shell) - 0.7, 0.0)
+
+
+def walk(
+    furnished: FurnishedRoom, count: int, fov: float, rng: Generator, tries: int = 60
+) -> list[Pose]:
+    """A slow hand-held walk of `count` frames through the room, turning, without collisions.
+
+    The path is the best of several random ones by the number of things seen along it.
+    """
+    room = furnished.room
+    probe = Intrinsics.from_fov(*_PROBE, fov)
+    best: tuple[float, list[Pose]] | None = None
+    for _ in range(tries):
+        ends = np.stack(
+            [rng.uniform(0.6, room.width - 0.6, 2), rng.uniform(0.6, room.depth - 0.6, 2)], -1
+        )
+        eyes = np.concatenate([ends, [[1.45], [1.3]]], -1)
+        middle = np.array([room.width / 2, room.depth / 2, 0.7])
+        turn = rng.uniform(0.5, 1.1) * rng.choice([-1, 1])
+        start = np.arctan2(*(middle - eyes[0])[1::-1]) - turn / 2
+        poses = []
+        for k in range(count):
+            s = k / max(count - 1, 1)
+            ease = s * s * (3 - 2 * s)
+            eye = eyes[0] * (1 - ease) + eyes[1] * ease
+            # The sway of a walking person: two steps a second, some millimetres.
+            eye[2] += 0.008 * np.sin(2 * np.pi * k / 8)
+            angle = start + turn * ease
+            ahead = np.array([np.cos(angle), np.sin(angle), -0.32 + 0.06 * np.sin(2 * np.pi * s)])
+            poses.append(look_at(eye, eye + ahead, 0.008 * np.sin(2 * np.pi * k / 16)))
+        scores = [_interest(furnished, probe, p) for p in poses[:: max(1, count // 6)]]
+        score = float(np.mean(scores)) + (-5.0 if min(scores) < 0.6 else 0.0)
+        if best is None or score > best[0]:
+            best = (score, poses)
+    assert best is not None
+    return best[1]
