@@ -1,0 +1,195 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames from a rosbag2 recording (MCAP or SQLite), read without ROS by ``rosbags``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seg3d2d_ros.bag.camera_calibration import CameraCalibration
+from seg3d2d_ros.bag.frame_source import (
+    DEFAULT_FRAME_ID,
+    STORAGE_SUFFIXES,
+    Frame,
+    FrameFault,
+    FrameSource,
+    FrameSourceError,
+)
+from seg3d2d_ros.image_codec import ImageDecodeError, decode_compressed_image, decode_image
+
+_DECODERS = {
+    "sensor_msgs/msg/Image": decode_image,
+    "sensor_msgs/msg/CompressedImage": decode_compressed_image,
+}
+_CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+_NO_COLOR_TOPIC = re.compile(r"depth|label|confidence|disparity|infra|overlay", re.IGNORECASE)
+
+
+class RosbagSource(FrameSource):
+    """Images of one camera of a bag, in the order they were recorded.
+
+    Args:
+        path: the bag's folder, or a storage file (.mcap, .db3).
+        topic: topic of the images; with or without ``/compressed`` at its end. Not needed where the
+            bag holds one camera; of raw and compressed images the raw ones are taken.
+    """
+
+    def __init__(self, path: Path, topic: str | None = None) -> None:
+        super().__init__(path)
+        _check_parts(path)
+        try:
+            from rosbags.rosbag2 import Reader
+            from rosbags.typesys import Stores, get_typestore
+        except ImportError as error:
+            raise FrameSourceError(
+                f"reading the bag {path} needs the Python package rosbags, which can't be imported "
+                f"({error}): pip install rosbags"
+            ) from error
+        self._reader_type = Reader
+        # the messages read here are the same in every distribution
+        self._typestore = get_typestore(Stores.ROS2_HUMBLE)
+        with self._opened() as reader:
+            self.topic = _choose_topic(path, reader.connections, topic)
+            self._count = sum(c.msgcount for c in reader.connections if c.topic == self.topic)
+            if not self._count:
+                raise FrameSourceError(f"bag {path} holds no message on {self.topic}")
+            self.calibration = self._read_calibration(reader)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _read(self) -> Iterator[Frame | FrameFault]:
+        with self._opened() as reader:
+            connections = [c for c in reader.connections if c.topic == self.topic]
+            messages = self._guarded(reader.messages(connections=connections))
+            for index, (connection, recorded_ns, data) in enumerate(messages):
+                yield self._frame(index, connection.msgtype, recorded_ns, data)
+
+    def _frame(self, index: int, msgtype: str, recorded_ns: int, data: bytes) -> Frame | FrameFault:
+        name = f"{index:06d}"
+        try:
+            message: Any = self._typestore.deserialize_cdr(data, msgtype)
+        except Exception as error:  # struct's, Unicode's and NumPy's, by what is damaged
+            return FrameFault(name, f"the message is damaged ({_one_line(error)})")
+        try:
+            image = _DECODERS[msgtype](message)
+        except ImageDecodeError as error:
+            return FrameFault(name, str(error))
+        header = message.header
+        stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+        frame_id = header.frame_id or DEFAULT_FRAME_ID
+        return Frame(stamp_ns or recorded_ns, image, name, frame_id)
+
+    def _read_calibration(self, reader: Any) -> CameraCalibration | None:
+        camera = _camera_of(self.topic).rpartition("/")[0]
+        connections = [
+            c
+            for c in reader.connections
+            if c.topic == f"{camera}/camera_info" and c.msgtype == _CAMERA_INFO
+        ]
+        if not connections:
+            return None
+        try:
+            _, _, data = next(iter(reader.messages(connections=connections)))
+            message = self._typestore.deserialize_cdr(data, _CAMERA_INFO)
+            return CameraCalibration.from_message(message)
+        except Exception:  # as in _frame; the images may be intact all the same
+            return None
+
+    def _opened(self) -> Any:
+        """The open reader as a context manager."""
+        reader = None
+        try:
+            reader = self._reader_type(self.path)
+            reader.open()
+        except Exception as error:  # ReaderError, and what SQLite, struct and YAML raise
+            raise self._damaged(error) from error
+        return _Closing(reader)
+
+    def _guarded(self, messages: Iterator[Any]) -> Iterator[Any]:
+        iterator = iter(messages)
+        while True:
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            except Exception as error:  # as in _opened
+                raise self._damaged(error) from error
+            yield item
+
+    def _damaged(self, error: Exception) -> FrameSourceError:
+        return FrameSourceError(
+            f"bag {self.path} can't be read, it was cut off or is damaged ({_one_line(error)}); "
+            "copy it again, or repair it with ros2 bag reindex or mcap recover"
+        )
+
+
+class _Closing:
+    """Closes a reader whatever state it is in."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def __enter__(self) -> Any:
+        return self._reader
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+
+def _check_parts(path: Path) -> None:
+    if path.is_file():
+        if path.stat().st_size == 0:
+            raise FrameSourceError(f"{path} is empty; copy the bag again")
+        return
+    if not (path / "metadata.yaml").is_file():
+        storage = sorted(f.name for f in path.iterdir() if f.suffix in STORAGE_SUFFIXES)
+        file = f"give {path / storage[0]} itself, or " if storage else ""
+        raise FrameSourceError(
+            f"bag {path} has no metadata.yaml, as when recording was interrupted; {file}run "
+            f"ros2 bag reindex {path}"
+        )
+
+
+def _choose_topic(path: Path, connections: list[Any], wanted: str | None) -> str:
+    images = sorted({c.topic for c in connections if c.msgtype in _DECODERS})
+    if wanted is not None:
+        wanted = "/" + wanted.strip("/")
+        for candidate in (wanted, f"{wanted}/compressed"):
+            if candidate in images:
+                return candidate
+        raise FrameSourceError(
+            f"bag {path} has no images on {wanted}; choose one of its image topics: "
+            f"{', '.join(images) or 'none'}"
+        )
+    if not images:
+        topics = sorted({f"{c.topic} ({c.msgtype})" for c in connections})
+        raise FrameSourceError(
+            f"bag {path} has no image topic; it holds {', '.join(topics) or 'no topics at all'}"
+        )
+    color = [topic for topic in images if not _NO_COLOR_TOPIC.search(topic)]
+    cameras: dict[str, str] = {}
+    for topic in color:  # sorted, so the raw images come before their compressed ones
+        cameras.setdefault(_camera_of(topic), topic)
+    if len(cameras) == 1:
+        return next(iter(cameras.values()))
+    if not cameras:
+        raise FrameSourceError(
+            f"bag {path} has no topic that looks like a colour camera, only {', '.join(images)}; "
+            "choose one with --topic"
+        )
+    raise FrameSourceError(
+        f"bag {path} holds {len(cameras)} cameras ({', '.join(cameras.values())}); choose one with "
+        "--topic"
+    )
+
+
+def _camera_of(topic: str) -> str:
+    return topic.removesuffix("/compressed")
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
