@@ -1,0 +1,60 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The exported graph against a NumPy account of the same arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from seg3d2d_ros.networks.parsing_graph import ParsingGraph  # noqa: E402
+
+
+class Pooled(torch.nn.Module):
+    """Logits whose values are known: four-by-four means of the channels and their negatives."""
+
+    output_stride = 4
+    multiple = 4
+
+    def forward(self, image):
+        pooled = torch.nn.functional.avg_pool2d(image, 4)
+        return torch.cat([pooled, -pooled], 1)
+
+
+def upsampled(maps, stride):
+    """Bilinear with pixel centres at half integers, edges repeated; one axis after the other."""
+
+    def along(values, axis):
+        size = values.shape[axis]
+        place = np.clip((np.arange(size * stride) + 0.5) / stride - 0.5, 0, size - 1)
+        low = np.floor(place).astype(int)
+        high = np.minimum(low + 1, size - 1)
+        part = (place - low).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
+        return np.take(values, low, axis) * (1 - part) + np.take(values, high, axis) * part
+
+    return along(along(maps, maps.ndim - 2), maps.ndim - 1)
+
+
+def test_labels_and_confidence():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (2, 24, 32, 3), np.uint8)
+    mean, std, temperature = np.array([100.0, 127.0, 140.0]), np.array([30.0, 64.0, 50.0]), 0.7
+    graph = ParsingGraph(Pooled(), mean.tolist(), std.tolist(), temperature)
+    labels, confidence = graph(torch.from_numpy(image))
+    assert labels.dtype == confidence.dtype == torch.uint8
+    assert labels.shape == confidence.shape == (2, 24, 32)
+
+    planes = ((image - mean) / std).transpose(0, 3, 1, 2)
+    pooled = planes.reshape(2, 3, 6, 4, 8, 4).mean((3, 5))
+    logits = np.concatenate([pooled, -pooled], 1)
+    expected = upsampled(logits, 4)
+    first, second = np.sort(expected, 1)[:, -1], np.sort(expected, 1)[:, -2]
+    decided = first - second > 1e-4
+    assert decided.mean() > 0.95
+    assert np.array_equal(labels.numpy()[decided], expected.argmax(1)[decided])
+    scaled = np.exp(logits / temperature)
+    certainty = (scaled / scaled.sum(1, keepdims=True)).max(1)
+    difference = confidence.numpy() - 255 * upsampled(certainty, 4)
+    assert np.abs(difference).max() < 0.51

@@ -1,0 +1,45 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Networks by name."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from seg3d2d_ros.networks.registry import (  # noqa: E402
+    NETWORKS,
+    NetworkError,
+    build_network,
+    geometry,
+)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_logits_have_the_promised_size(name):
+    network = build_network(name, {}, 7).eval()
+    stride, multiple = geometry(network)
+    with torch.inference_mode():
+        logits = network(torch.zeros(2, 3, multiple, 3 * multiple))
+    assert logits.shape == (2, 7, multiple // stride, 3 * multiple // stride)
+
+
+def test_every_weight_receives_a_gradient():
+    network = build_network("efficientnet_lite0_fpn", {"width": 16}, 5).train()
+    network(torch.randn(2, 3, 64, 64)).square().mean().backward()
+    idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    # ReLU6 may silence single channels, never whole tensors.
+    assert idle == []
+
+
+def test_settings_reach_the_network():
+    network = build_network("efficientnet_lite0_fpn", {"width": 24, "dropout": 0.0}, 3)
+    assert network.classifier.weight.shape == (3, 24, 1, 1)
+
+
+def test_unknown_names_say_what_there_is():
+    with pytest.raises(NetworkError, match=r"no network 'resnet99'; known are .*lite0_fpn"):
+        build_network("resnet99", {}, 20)
+    with pytest.raises(NetworkError, match=r"no setting 'depth'; it has dropout, width"):
+        build_network("efficientnet_lite0_fpn", {"depth": 3}, 20)
