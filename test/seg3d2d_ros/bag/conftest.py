@@ -45,8 +45,8 @@ def make_bag(tmp_path):
         with rosbags.Writer(
             folder, version=8, storage_plugin=getattr(rosbags.StoragePlugin, plugin)
         ) as writer:
-            for topic, kinds in topics.items():
-                kinds = [kinds] * frames if isinstance(kinds, str) else kinds
+            for topic, given in topics.items():
+                kinds = [given] * frames if isinstance(given, str) else given
                 msgtype = message(kinds[0], 0).__msgtype__ if kinds else "sensor_msgs/msg/Image"
                 connection = writer.add_connection(topic, msgtype, typestore=store)
                 for k, kind in enumerate(kinds):
