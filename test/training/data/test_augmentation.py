@@ -1,0 +1,121 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Augmentation keeps image and labels together and the picture's content apart from its tone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from training.data.augmentation import AugmentationConfig, augment, photometric, warp
+
+CONFIG = AugmentationConfig()
+STILL = AugmentationConfig(
+    scale=(1.0, 1.0),
+    aspect=1.0,
+    rotation=0.0,
+    flip=0.0,
+    brightness=1.0,
+    contrast=1.0,
+    saturation=(1.0, 1.0),
+    hue=0.0,
+    white_balance=1.0,
+    gamma=1.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
+    grey=0.0,
+)
+
+
+def blocks(seed):
+    """Labels in blocks of 16 pixels, and an image that shows ten times the label."""
+    labels = np.random.default_rng(seed).integers(0, 20, (10, 14)).astype(np.uint8)
+    labels = np.kron(labels, np.ones((16, 16), np.uint8))
+    return np.repeat((labels * 10)[..., None], 3, 2), labels
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_image_and_labels_move_together(seed):
+    image, labels = blocks(seed)
+    rng = np.random.default_rng(seed)
+    moved, moved_labels = warp(image, labels, (96, 128), config=CONFIG, rng=rng, unlabeled=255)
+    assert moved.shape == (96, 128, 3)
+    assert moved_labels.shape == (96, 128)
+    inside = moved_labels != 255
+    assert inside.any()
+    assert (moved[~inside].astype(int) - 127 <= 127).all()
+    # Bilinear pixels at the edges of blocks mix; everywhere else the image must say the label.
+    agree = np.abs(moved[inside][:, 0].astype(int) - 10 * moved_labels[inside].astype(int)) <= 5
+    assert agree.mean() > 0.75
+    # A shift of one block would leave next to no agreement.
+    shifted = np.roll(moved_labels, 16, 1)[inside].astype(int)
+    assert (np.abs(moved[inside][:, 0].astype(int) - 10 * shifted) <= 5).mean() < 0.4
+
+
+def test_neutral_settings_change_nothing():
+    image, labels = blocks(3)
+    rng = np.random.default_rng(0)
+    same, same_labels = augment(image, labels, (160, 224), config=STILL, rng=rng, unlabeled=255)
+    assert np.abs(same.astype(int) - image).max() <= 1
+    assert np.array_equal(same_labels, labels)
+
+
+def test_mirroring_mirrors_both():
+    image, labels = blocks(4)
+    config = dataclasses.replace(STILL, flip=1.0)
+    rng = np.random.default_rng(0)
+    mirrored, mirrored_labels = warp(image, labels, (160, 224), config=config, rng=rng, unlabeled=9)
+    assert np.array_equal(mirrored, image[:, ::-1])
+    assert np.array_equal(mirrored_labels, labels[:, ::-1])
+
+
+def test_outside_the_image_is_unlabeled():
+    image, labels = blocks(5)
+    config = dataclasses.replace(STILL, scale=(0.5, 0.5))
+    rng = np.random.default_rng(0)
+    _, smaller = warp(image, labels, (160, 224), config=config, rng=rng, unlabeled=255)
+    assert abs((smaller != 255).mean() - 0.25) < 0.01
+
+
+def test_zoom_stays_within_its_range():
+    image = np.zeros((100, 100, 3), np.uint8)
+    labels = np.zeros((100, 100), np.uint8)
+    config = dataclasses.replace(STILL, scale=(0.5, 0.9))
+    shares = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        _, moved = warp(image, labels, (100, 100), config=config, rng=rng, unlabeled=255)
+        shares.append((moved == 0).mean())
+    assert 0.24 < min(shares) < 0.4
+    assert 0.65 < max(shares) < 0.83
+
+
+def test_the_same_seed_gives_the_same_picture():
+    image, labels = blocks(6)
+    results = [
+        augment(image, labels, (64, 96), config=CONFIG, rng=np.random.default_rng(s), unlabeled=255)
+        for s in (1, 1, 2)
+    ]
+    assert np.array_equal(results[0][0], results[1][0])
+    assert np.array_equal(results[0][1], results[1][1])
+    assert not np.array_equal(results[0][0], results[2][0])
+
+
+def test_grey_pictures_have_no_colour():
+    image = np.random.default_rng(0).integers(60, 200, (40, 40, 3), np.uint8)
+    config = dataclasses.replace(STILL, grey=1.0)
+    grey = photometric(image, config, np.random.default_rng(0))
+    assert np.ptp(grey.astype(int), axis=2).max() <= 2
+    luma = image @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(grey[..., 0] - luma).max() <= 3
+
+
+def test_noise_has_the_asked_strength():
+    image = np.full((200, 200, 3), 250, np.uint8) // 2
+    config = dataclasses.replace(STILL, noise=10.0)
+    spreads = [photometric(image, config, np.random.default_rng(s)).std() for s in range(20)]
+    assert max(spreads) <= 12
+    assert max(spreads) > 3

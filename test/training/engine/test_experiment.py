@@ -1,0 +1,69 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Experiment files: everything shipped loads, every mistake is named."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from training.engine.experiment import (
+    ExperimentError,
+    experiment_from_mapping,
+    load_experiment,
+)
+
+
+def test_shipped_experiments_load(repository):
+    files = sorted((repository / "config" / "experiments").glob("*.yaml"))
+    assert files
+    for file in files:
+        loaded = load_experiment(file)
+        assert loaded.name == file.stem
+        assert (repository / loaded.label_space).is_file()
+
+
+def test_round_trip(experiment):
+    loaded = experiment_from_mapping(experiment)
+    written = yaml.safe_load(yaml.safe_dump(loaded.to_mapping()))
+    assert experiment_from_mapping(written) == loaded
+
+
+def test_overrides(experiment, tmp_path):
+    path = tmp_path / "e.yaml"
+    path.write_text(yaml.safe_dump(experiment))
+    loaded = load_experiment(
+        path, ["training.steps=7", "augmentation.scale=[1, 1.5]", "network.config.width=24"]
+    )
+    assert loaded.training.steps == 7
+    assert loaded.augmentation.scale == (1.0, 1.5)
+    assert loaded.network.config == {"width": 24}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.stepz=7", "training has no setting 'stepz'; it has steps"),
+        ("training.steps=many", "training.steps is 'many', must be of type int"),
+        ("training.steps=true", "training.steps is True, must be of type int"),
+        ("training.steps=0", "training.steps is 0, must be above 0"),
+        ("training.crop=[64]", r"training.crop is \[64\], must be a list of 2"),
+        ("training.precision=fp8", "training.precision is 'fp8', must be fp32 or bf16"),
+        ("training=3", "training must be a mapping, not 3"),
+        ("name.first=a", "'name' is a value, not a section"),
+        ("steps", "'steps' is no override"),
+    ],
+)
+def test_mistakes_are_named(experiment, tmp_path, override, message):
+    path = tmp_path / "e.yaml"
+    path.write_text(yaml.safe_dump(experiment))
+    with pytest.raises(ExperimentError, match=message):
+        load_experiment(path, [override])
+
+
+def test_what_is_missing_is_named(experiment, tmp_path):
+    del experiment["data"]["root"]
+    with pytest.raises(ExperimentError, match=r"setting 'data\.root' is missing"):
+        experiment_from_mapping(experiment)
+    with pytest.raises(ExperimentError, match="cannot read experiment"):
+        load_experiment(tmp_path / "none.yaml")

@@ -1,0 +1,109 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Loss, schedule and averaging against their formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training.engine.experiment import TrainingConfig  # noqa: E402
+from training.engine.optimisation import (  # noqa: E402
+    AveragedWeights,
+    class_weights,
+    learning_rate_factor,
+    parameter_groups,
+    parsing_loss,
+)
+
+
+def test_loss_is_the_weighted_mean_over_labelled_pixels():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 8, 8, generator=generator)
+    labels = torch.randint(0, 3, (2, 16, 16), generator=generator)
+    labels[:, :, ::3] = 255
+    weights = torch.tensor([0.5, 1.0, 3.0])
+    # At stride 2 the loss is at the logits' own size, so that no interpolation takes part.
+    loss = parsing_loss(
+        logits, labels, weights=weights, stride=2, unlabeled=255, smoothing=0.0, phase=(1, 0)
+    )
+    total = weight = 0.0
+    for n in range(2):
+        for y in range(8):
+            for x in range(8):
+                truth = int(labels[n, 2 * y + 1, 2 * x])
+                if truth == 255:
+                    continue
+                values = np.exp(logits[n, :, y, x].double().numpy())
+                total -= float(weights[truth]) * np.log(values[truth] / values.sum())
+                weight += float(weights[truth])
+    assert float(loss) == pytest.approx(total / weight, rel=1e-5)
+
+
+def test_loss_without_any_label_is_zero():
+    labels = torch.full((1, 16, 16), 255)
+    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
+    loss = parsing_loss(
+        logits,
+        labels,
+        weights=torch.ones(3),
+        stride=4,
+        unlabeled=255,
+        smoothing=0.1,
+        phase=(0, 0),
+    )
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+    assert not logits.grad.any()
+
+
+def test_class_weights():
+    frequencies = np.array([0.6, 0.3, 0.1, 0.0])
+    weights = class_weights(frequencies, 0.5).numpy()
+    assert weights[0] / weights[2] == pytest.approx((0.1 / 0.6) ** 0.5, rel=1e-5)
+    assert (weights * frequencies).sum() == pytest.approx(1.0, rel=1e-5)
+    assert np.isfinite(weights).all()
+    assert np.allclose(class_weights(frequencies, 0.0), 1.0)
+
+
+def test_schedule():
+    config = TrainingConfig(steps=100, warmup=10, power=0.9)
+    assert learning_rate_factor(config, 0, 0.0) == pytest.approx(0.1)
+    assert learning_rate_factor(config, 9, 0.0) == 1.0
+    assert learning_rate_factor(config, 50, 0.5) == pytest.approx(0.5**0.9)
+    assert learning_rate_factor(config, 100, 1.0) == 0.0
+
+
+def test_only_matrices_decay_and_the_encoder_learns_slower():
+    network = torch.nn.Module()
+    network.encoder = torch.nn.Conv2d(3, 4, 1)
+    network.head = torch.nn.Linear(4, 2)
+    config = TrainingConfig(steps=1, learning_rate=1e-2, encoder_rate=0.1, weight_decay=0.5)
+    found = {
+        tuple(parameter.shape): (group["peak"], group["weight_decay"])
+        for group in parameter_groups(network, config)
+        for parameter in group["params"]
+    }
+    assert found == {
+        (4, 3, 1, 1): (1e-3, 0.5),
+        (4,): (1e-3, 0.0),
+        (2, 4): (1e-2, 0.5),
+        (2,): (1e-2, 0.0),
+    }
+
+
+def test_averaged_weights_follow_the_recurrence():
+    network = torch.nn.BatchNorm1d(1)
+    averaged = AveragedWeights(network, 0.5)
+    expected = 1.0
+    for step in range(5):
+        with torch.no_grad():
+            network.weight.fill_(10.0 * step)
+            network.num_batches_tracked += 1
+        averaged.update(network, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * 10.0 * step
+    assert float(averaged.state["weight"]) == pytest.approx(expected)
+    assert int(averaged.state["num_batches_tracked"]) == 5

@@ -1,0 +1,97 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs: exact resumption, the run folder, and that something is learnt."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tensorboard")
+
+from training.engine.checkpoint import (  # noqa: E402
+    CheckpointError,
+    load_checkpoint,
+    newest_checkpoint,
+)
+from training.engine.experiment import ExperimentError, experiment_from_mapping  # noqa: E402
+from training.engine.trainer import Trainer  # noqa: E402
+
+
+def trainer(mapping, folder):
+    return Trainer(experiment_from_mapping(mapping), folder, show_progress=False)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_resumed_run_equals_an_uninterrupted_one(experiment, tmp_path, precision):
+    experiment["training"]["precision"] = precision
+    whole = trainer(experiment, tmp_path / "whole")
+    metrics = whole.run()
+    assert trainer(experiment, tmp_path / "parts").run(until=1) is None
+    resumed = trainer(experiment, tmp_path / "parts")
+    assert resumed.step == 1
+    assert resumed.run()["miou"] == metrics["miou"]
+    for ours, theirs in (
+        (resumed.network.state_dict(), whole.network.state_dict()),
+        (resumed.averaged.state, whole.averaged.state),
+    ):
+        for name, value in ours.items():
+            assert torch.equal(value, theirs[name]), name
+
+
+def test_the_run_folder(experiment, tmp_path):
+    folder = tmp_path / "run"
+    experiment["training"]["keep"] = 1
+    metrics = trainer(experiment, folder).run()
+    assert json.loads((folder / "metrics.json").read_text()) == metrics
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step_0000004.pt"]
+    assert list((folder / "tensorboard").iterdir())
+    assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 4
+
+
+def test_a_folder_belongs_to_one_experiment(experiment, tmp_path):
+    trainer(experiment, tmp_path / "run")
+    experiment["training"]["seed"] = 5
+    with pytest.raises(ExperimentError, match="holds a run with other settings"):
+        trainer(experiment, tmp_path / "run")
+
+
+def test_time_ends_a_run(experiment, tmp_path):
+    experiment["training"] |= {"steps": 10000, "max_minutes": 1e-9}
+    run = trainer(experiment, tmp_path / "run")
+    assert run.run()["steps"] == run.step == 1
+
+
+def test_two_classes_are_learnt(experiment, tmp_path):
+    experiment["training"] |= {
+        "steps": 60,
+        "batch": 4,
+        "warmup": 5,
+        "learning_rate": 0.01,
+        "ema": 0.9,
+        "precision": "fp32",
+        "evaluate_every": 0,
+        "encoder_rate": 1.0,
+    }
+    still = {"noise": 0.0, "blur": 0.0, "jpeg": 0.0, "grey": 0.0}
+    experiment["augmentation"] = {**still, "brightness": 1.0, "contrast": 1.0, "gamma": 1.0}
+    metrics = trainer(experiment, tmp_path / "run").run()
+    # Calling everything wall gives half of wall's IoU and none of floor's.
+    assert metrics["pixel_accuracy"] > 85
+    assert metrics["class_iou"]["floor"] > 70
+
+
+def test_crops_must_fit_the_network(experiment, tmp_path):
+    experiment["training"]["crop"] = [64, 100]
+    with pytest.raises(ExperimentError, match="training.crop is 64 x 100.*multiples of 32"):
+        trainer(experiment, tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_named(experiment, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    path = tmp_path / "checkpoints" / "step_0000001.pt"
+    path.write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match=r"step_0000001\.pt is no readable checkpoint"):
+        trainer(experiment, tmp_path)

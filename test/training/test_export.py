@@ -1,0 +1,78 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Export: the bundle parses as the network did, and says where it comes from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tensorboard")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from seg3d2d_ros.bundle import ModelBundle  # noqa: E402
+from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
+from training import export  # noqa: E402
+from training.engine.experiment import experiment_from_mapping  # noqa: E402
+from training.engine.predictor import NetworkPredictor  # noqa: E402
+from training.engine.trainer import Trainer  # noqa: E402
+
+
+@pytest.fixture
+def run_folder(experiment, tmp_path):
+    experiment["training"] |= {"steps": 8, "evaluate_every": 0, "learning_rate": 0.01, "ema": 0.5}
+    folder = tmp_path / "run"
+    Trainer(experiment_from_mapping(experiment), folder, show_progress=False).run()
+    return folder
+
+
+def test_a_run_becomes_a_bundle(run_folder, tmp_path):
+    target = tmp_path / "models" / "tiny"
+    written = export.export_run(
+        run_folder, target, command="python -m training export", remarks="Seen on nothing else."
+    )
+    bundle = ModelBundle.load(target)
+    assert bundle.hash == written.hash
+    assert bundle.name == "tiny"
+    assert bundle.provenance["steps"] == 8
+    assert bundle.provenance["dataset"]["train"]["frames"] == 6
+    assert set(bundle.metrics["class_iou"]) == set(bundle.label_space.names)
+    card = (target / "MODEL_CARD.md").read_text()
+    assert "Seen on nothing else." in card
+    assert f"mIoU {bundle.metrics['miou']} %" in card
+
+    run = export.load_run(run_folder)
+    predict = NetworkPredictor(run.graph, run.spec)
+    parser = SceneParser(bundle, ParserConfig("onnxruntime", precision="fp32", threads=1))
+    rng = np.random.default_rng(0)
+    for size in ((64, 96), (120, 200), (33, 50)):
+        image = rng.integers(0, 256, (*size, 3), np.uint8)
+        labels = parser.parse(image).labels
+        assert labels.shape == size
+        assert (labels == predict(image)).mean() >= 0.995
+
+
+def test_the_graph_takes_any_batch_and_size(run_folder, tmp_path):
+    run = export.load_run(run_folder)
+    path = tmp_path / "model.onnx"
+    export.export_onnx(run.graph, run.spec, path)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(0).integers(0, 256, (3, 96, 160, 3), np.uint8)
+    labels, confidence = session.run(["labels", "confidence"], {"image": images})
+    with torch.inference_mode():
+        expected = [value.numpy() for value in run.graph(torch.from_numpy(images))]
+    assert (labels == expected[0]).mean() >= 0.995
+    assert np.abs(confidence.astype(int) - expected[1].astype(int)).max() <= 2
+
+
+def test_a_disagreeing_graph_is_refused(run_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "MINIMUM_AGREEMENT", 1.01)
+    with pytest.raises(export.ExportError, match="agrees with PyTorch on .* nothing was exported"):
+        export.export_run(run_folder, tmp_path / "models" / "tiny", command="")
+    assert not (tmp_path / "models" / "tiny").exists()
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(export.ExportError, match="no run folder with a checkpoint"):
+        export.load_run(tmp_path)
