@@ -8,7 +8,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
+# an editable install warns of a thing that no user of this Makefile can meet
+PIP := PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 # Node and player talk on loopback only, whatever the shell says.
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 
@@ -35,7 +36,7 @@ $(VENV)/bin/python:
 	$(PIP) --upgrade pip
 
 $(VENV)/demo.stamp: setup.py | $(VENV)/bin/python
-	@echo "Setting up $(VENV): about 160 MB to download"
+	@echo "Setting up $(VENV): about 180 MB to download"
 	$(PIP) --editable '.[demo]'
 	touch $@
 
