@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.bag.frame_source import Frame, FrameSourceError, open_frame_source
 from seg3d2d_ros.bundle import ModelBundle, resolve_bundle
 from seg3d2d_ros.bundle_files import BundleError
@@ -84,13 +84,7 @@ def _write(out: Path, frame: Frame, labels: npt.NDArray[Any], palette: Any) -> N
 
 
 def _write_image(path: Path, pixels: npt.NDArray[Any], settings: list[int]) -> None:
-    """Write whole or not at all: a reader never meets half an image."""
     encoded, data = cv2.imencode(path.suffix, pixels, settings)
     if not encoded:
         raise CommandError(f"{path} can't be written: OpenCV can't encode {path.suffix} here")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data.tobytes())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(path, data.tobytes())
