@@ -38,11 +38,11 @@ from training.rendering.shell import (
 ROOM_KINDS: dict[str, tuple[float, tuple[float, float], tuple[float, float]]] = {
     "living_room": (0.2, (3.5, 6.5), (3.2, 5.5)),
     "bedroom": (0.16, (3.0, 5.0), (2.8, 4.5)),
-    "kitchen": (0.2, (2.6, 4.8), (2.4, 4.2)),
+    "kitchen": (0.22, (2.6, 4.8), (2.4, 4.2)),
     "dining_room": (0.09, (3.0, 5.0), (3.0, 4.5)),
     "office": (0.14, (3.0, 7.0), (3.0, 6.0)),
     "bathroom": (0.12, (2.0, 3.6), (1.9, 3.2)),
-    "corridor": (0.04, (1.6, 2.4), (4.0, 8.0)),
+    "corridor": (0.03, (1.6, 2.4), (4.0, 8.0)),
     "classroom": (0.05, (5.0, 8.0), (4.5, 7.0)),
 }
 

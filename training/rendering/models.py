@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,22 +18,27 @@ from numpy.random import Generator
 
 from training.rendering.furniture import Model
 from training.rendering.mesh import Array, Material, Mesh
+from training.rendering.nyu40 import NYU40
 from training.rendering.surfaces import hsv, linear
 
 MAX_TEXTURE = 256
 MAX_TRIANGLES = 120_000
 _TRANSPARENT = 0.65
+# Part of the cache folder's name: raise it when parsing changes.
+PARSER_VERSION = 2
 
 logging.getLogger("trimesh").setLevel(logging.ERROR)
 
 
-def load_model(model: Model, cache: Path) -> Mesh:
+def load_model(model: Model, folder: Path) -> Mesh:
     """The model's mesh: bounding box of the catalogue's size, centred, standing on z = 0.
+
+    Parsed models are kept below `folder`.
 
     Raises:
         ValueError: the model is empty or has more than MAX_TRIANGLES triangles.
     """
-    return _load(model, cache)
+    return _load(model, folder / f"meshes-{PARSER_VERSION}")
 
 
 @lru_cache(maxsize=160)
@@ -42,7 +48,7 @@ def _load(model: Model, cache: Path) -> Mesh:
         cache.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         np.savez(buffer, **_parse(model))
-        temporary = file.with_suffix(f".{id(buffer)}.part")
+        temporary = file.with_suffix(f".{os.getpid()}.part")
         temporary.write_bytes(buffer.getvalue())
         temporary.replace(file)
     with np.load(file, allow_pickle=False) as data:
@@ -61,6 +67,10 @@ def _parse(model: Model) -> dict[str, np.ndarray]:
             continue
         source = getattr(geometry.visual, "material", None)
         options = getattr(source, "kwargs", {}) or {}
+        glass = float((options.get("d") or [1.0])[0]) < _TRANSPARENT
+        # There is no refraction: glass tops and panes become opaque, but shelves stay visible.
+        if glass and model.label == NYU40["bookshelf"]:
+            continue
         corners = np.asarray(geometry.vertices, np.float64)[geometry.faces]
         if "vertex_normals" in geometry._cache.cache:
             normal = np.asarray(geometry.vertex_normals)[geometry.faces]
@@ -77,8 +87,7 @@ def _parse(model: Model) -> dict[str, np.ndarray]:
         shine = float(np.mean(options.get("ks", 0.0)))
         sharp = float(np.mean(options.get("ns", 0.0))) > 60
         glosses.append(round(min(0.25, 0.2 * shine) if sharp else 0.03 * shine, 4))
-        if float((options.get("d") or [1.0])[0]) < _TRANSPARENT:
-            # Glass: the depth cameras this imitates see its surface now and then, labels always do.
+        if glass:
             glosses[-1] = 0.12
     if not vertices or sum(map(len, vertices)) > MAX_TRIANGLES:
         return {"vertices": np.zeros((0, 3, 3), np.float32)}

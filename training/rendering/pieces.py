@@ -82,7 +82,7 @@ class Pieces:
     def _from_catalogue(self, model: Model, strength: float) -> Piece | None:
         assert self._catalogue is not None
         try:
-            mesh = load_model(model, self._catalogue.folder / "meshes")
+            mesh = load_model(model, self._catalogue.folder)
         except ValueError:
             return None
         mesh = recolored(mesh, self._rng, strength * float(self._rng.random() < 0.75))
@@ -93,7 +93,7 @@ class Pieces:
         return Piece(parts, (width, depth, height), model.elevation)
 
 
-_VANITIES = {"C0:modernVanity", "SC:bathroom_vanity"}
+_VANITIES = {"C0:modernVanity"}
 
 
 def _split_vanity(mesh: Mesh) -> list[tuple[Mesh, int]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.rendering.camera import Intrinsics, look_at
 from training.rendering.layout import FurnishedRoom
-from training.rendering.nyu40 import NYU40
+from training.rendering.nyu40 import NYU40, SCANNET20_IDS
 from training.rendering.render import render_ground_truth
 
 Pose = NDArray[np.float64]
@@ -45,7 +45,12 @@ def _candidate(furnished: FurnishedRoom, rng: Generator) -> Pose:
     things = furnished.plan.placed
     height = float(rng.uniform(0.3, 1.0) if rng.random() < 0.35 else rng.uniform(1.0, 1.8))
     if things and rng.random() < 0.7:
-        thing = things[int(rng.integers(len(things)))]
+        # By class first, so that the one counter is looked at as often as the six chairs together.
+        labels = sorted({label for thing in things for _, label in thing.piece.parts})
+        weight = np.array([1.0 if label in SCANNET20_IDS else 0.25 for label in labels])
+        wanted = labels[int(rng.choice(len(labels), p=weight / weight.sum()))]
+        with_it = [t for t in things if any(label == wanted for _, label in t.piece.parts)]
+        thing = with_it[int(rng.integers(len(with_it)))]
         size = thing.piece.size
         target = np.array([thing.x, thing.y, size[2] * rng.uniform(0.3, 1.1)])
         target[:2] += rng.normal(0, 0.25, 2)
