@@ -58,7 +58,7 @@ class ParameterSpec:
         expected = type(self.default)
         whole_number = expected is float and type(value) is int
         if type(value) is not expected and not whole_number:
-            return f"parameter '{self.name}' is {value!r}, but must be a {self.type_name}"
+            return f"parameter '{self.name}' is {value!r}, but must be of type {self.type_name}"
         wrong = (
             (isinstance(value, float) and not math.isfinite(value))
             or (self.choices and value not in self.choices)
@@ -108,7 +108,7 @@ class NodeParameters:
     )
     device: str = _parameter(
         "auto",
-        "Device to run on",
+        "Device to run on; auto takes a CUDA device where the runtime can use one, else the CPU",
         pattern=r"auto|cpu|cuda(:\d+)?",
         pattern_text="auto, cpu, cuda or cuda:<index>",
     )
