@@ -39,11 +39,13 @@ def dining_group(plan: Plan, pieces: Pieces, rng: Generator, crowded: bool = Fal
         if rng.random() < 0.12:
             chair = pieces.make("dining_chair") or chair
         tuck = float(rng.uniform(-0.12, 0.35)) + chair.size[1] / 2 - 0.15
-        if abs(forward) > 0:
-            forward += np.sign(forward) * tuck
-        else:
-            right += np.sign(right) * tuck
-        plan.facing(placed, chair, right, forward, float(rng.choice([0.05, 0.3])))
+        plan.facing(
+            placed,
+            chair,
+            right + (np.sign(right) * tuck if forward == 0 else 0.0),
+            forward + np.sign(forward) * tuck,
+            spread=float(rng.choice([0.05, 0.3])),
+        )
 
 
 def sofa_group(plan: Plan, pieces: Pieces, rng: Generator) -> None:
@@ -72,7 +74,7 @@ def sofa_group(plan: Plan, pieces: Pieces, rng: Generator) -> None:
         if second is not None:
             plan.against_wall(second)
     stand = pieces.make("tv_stand")
-    opposite = round((placed.yaw / (np.pi / 2) - 2 + 2)) % 4
+    opposite = round(placed.yaw / (np.pi / 2) - 2 + 2) % 4
     if stand is not None and rng.random() < 0.8:
         spot = plan.against_wall(stand, wall=opposite) or plan.against_wall(stand)
         if spot is not None:
@@ -84,7 +86,7 @@ def _stand_on(plan: Plan, pieces: Pieces, below: Placed, role: str, back: float 
     if piece is None or piece.size[0] > below.piece.size[0] + 0.2 or below.piece.size[2] > 1.3:
         return
     x, y = below.local(0.0, -back)
-    plan.put(piece, x, y, below.yaw, below.piece.size[2] + 1e-3)
+    plan.put(piece, x, y, below.yaw, low=below.piece.size[2] + 1e-3)
 
 
 def bed_group(plan: Plan, pieces: Pieces, rng: Generator) -> None:
@@ -116,7 +118,7 @@ def desk_group(plan: Plan, pieces: Pieces, rng: Generator) -> None:
         return
     if chair is not None and rng.random() < 0.9:
         forward = desk.size[1] / 2 + chair.size[1] / 2 + float(rng.uniform(-0.25, 0.3))
-        plan.facing(placed, chair, float(rng.normal(0, 0.15)), forward, 0.4)
+        plan.facing(placed, chair, float(rng.normal(0, 0.15)), forward, spread=0.4)
     if rng.random() < 0.7 and desk.size[2] < 0.85:
         _stand_on(plan, pieces, placed, "monitor", 0.05)
     elif rng.random() < 0.4 and desk.size[2] < 0.85:
@@ -128,10 +130,10 @@ def kitchen_run(plan: Plan, pieces: Pieces, rng: Generator) -> None:
     style = fixtures.KitchenStyle(rng)
     walls = sorted(range(4), key=lambda w: -_longest_span(plan, w)[1])
     first = walls[0] if rng.random() < 0.8 else walls[1]
-    _run_along(plan, pieces, rng, style, first, 0.0, True)
+    _run_along(plan, pieces, style, first, inset=0.0, main=True)
     if rng.random() < 0.6:
         second = (first + int(rng.choice([1, 3]))) % 4
-        _run_along(plan, pieces, rng, style, second, style.depth + 0.05, False)
+        _run_along(plan, pieces, style, second, inset=style.depth + 0.05, main=False)
     if rng.random() < 0.2 and min(plan.room.width, plan.room.depth) > 3.2:
         island = fixtures.counter(rng, style, float(rng.uniform(1.0, 1.8)), False, splash=False)
         plan.in_the_open(island, 0.8)
@@ -149,21 +151,8 @@ def _longest_span(plan: Plan, wall: int) -> tuple[float, float]:
     return best
 
 
-def _run_along(
-    plan: Plan,
-    pieces: Pieces,
-    rng: Generator,
-    style: fixtures.KitchenStyle,
-    wall: int,
-    inset: float,
-    main: bool,
-) -> None:
-    start, length = _longest_span(plan, wall)
-    length_of_wall = plan.room.wall_length(wall)
-    if start < inset:
-        start, length = inset, length - inset
-    if start + length > length_of_wall - inset:
-        length = length_of_wall - inset - start
+def _modules(rng: Generator, length: float, main: bool) -> list[tuple[str, float]]:
+    """What stands along `length` metres, in order, with the widths of the counters."""
     modules: list[tuple[str, float]] = []
     rest = length - 0.02
     if main and rest > 2.0 and rng.random() < 0.85:
@@ -177,14 +166,27 @@ def _run_along(
     widths *= rest * rng.uniform(0.75, 1.0) / widths.sum()
     for k, w in enumerate(widths):
         if w > 0.35:
-            modules.insert(
-                int(rng.integers(1 if main else 0, len(modules) + 1)) if modules else 0,
-                ("sink" if k == 0 and (main or rng.random() < 0.3) else "counter", float(w)),
-            )
-    if rng.random() < 0.5:
-        modules.reverse()
+            position = int(rng.integers(1 if main else 0, len(modules) + 1)) if modules else 0
+            sink = k == 0 and (main or rng.random() < 0.3)
+            modules.insert(position, ("sink" if sink else "counter", float(w)))
+    return modules[::-1] if rng.random() < 0.5 else modules
+
+
+def _run_along(
+    plan: Plan,
+    pieces: Pieces,
+    style: fixtures.KitchenStyle,
+    wall: int,
+    *,
+    inset: float,
+    main: bool,
+) -> None:
+    rng = plan.rng
+    start, length = _longest_span(plan, wall)
+    end = min(start + length, plan.room.wall_length(wall) - inset)
+    start = max(start, inset)
     at = start + 0.01
-    for what, width in modules:
+    for what, width in _modules(rng, end - start, main):
         if what == "fridge":
             piece = pieces.make("refrigerator")
         elif what == "stove":
@@ -193,13 +195,11 @@ def _run_along(
             piece = fixtures.counter(rng, style, width, what == "sink")
         if piece is None:
             continue
-        placed = plan.against_wall(piece, wall, at + piece.size[0] / 2, 0.0)
+        middle = at + piece.size[0] / 2
+        placed = plan.against_wall(piece, wall, middle, gap=0.0)
         if placed is not None and what != "fridge" and rng.random() < 0.8:
             hung = fixtures.wall_cabinets(rng, style, piece.size[0])
             low = float(rng.uniform(1.36, 1.5))
-            if (
-                plan.room.free_span(wall, at, at + piece.size[0])
-                and low + hung.size[2] < plan.room.height
-            ):
-                plan.against_wall(hung, wall, at + piece.size[0] / 2, 0.0, low)
+            if plan.room.free_span(wall, at, at + piece.size[0]):
+                plan.against_wall(hung, wall, middle, gap=0.0, low=low)
         at += piece.size[0] + 0.004

@@ -124,7 +124,8 @@ class Sensor:
         height, width = radiance.shape[:2]
         unit = width / 320
         factor = auto_exposure(radiance) if exposure is None else exposure
-        image = radiance * (factor * self.gain) * np.float32(self.balance) * white_balance(radiance)
+        balance = np.array(self.balance, np.float32) * white_balance(radiance)
+        image = radiance * (factor * self.gain) * balance
         y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
         image = image * (1 - self.vignette * (x**2 + y**2) / 2)[..., None].astype(np.float32)
         image = np.minimum(image, 6.0)
@@ -143,7 +144,7 @@ class Sensor:
 
 def tone(linear: Array) -> Array:
     """A sensor's response: linear up to 0.6, then a shoulder that reaches 1 only slowly."""
-    knee = np.float32(0.6)
+    knee = 0.6
     over = np.maximum(linear - knee, 0)
     return np.where(linear <= knee, linear, knee + (1 - knee) * (1 - np.exp(-over / (1 - knee))))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from training.rendering.mesh import Array
+from training.rendering.mesh import Array, vector
 from training.rendering.nyu40 import NYU40
 from training.rendering.pieces import Pieces
 from training.rendering.placement import Plan, Polygon, overlaps, rectangle
@@ -52,95 +52,99 @@ def hang(plan: Plan, pieces: Pieces, rng: Generator, kind: str) -> None:
 
 def scatter(builder: SceneBuilder, plan: Plan, pieces: Pieces, rng: Generator, kind: str) -> None:
     """Put things onto whatever is flat and wide enough; rays from above find the surfaces."""
-    scene = builder.build()
-    mess = float(np.exp(rng.normal(0.0, 0.7)))
-    taken: list[tuple[Polygon, float]] = []
-    labels = {NYU40[name]: name for name in _DENSITY}
-    for instance in np.unique(scene.instance):
-        rows = scene.instance == instance
-        name = labels.get(int(scene.label[rows][0]))
-        if name is None:
-            continue
-        points = scene.vertices[rows].reshape(-1, 3)
-        low, high = points.min(0), points.max(0)
-        area = float(np.prod(high[:2] - low[:2]))
-        count = int(rng.poisson(min(_DENSITY[name] * mess * area, 24)))
-        if high[2] > 2.0 or (name != "floor" and high[2] > 1.5 and rng.random() < 0.5):
-            continue
-        for _ in range(count):
-            role = "floor_item" if name == "floor" else _ITEMS.get(kind, "table_item")
-            if name in ("table", "desk") and rng.random() < 0.25:
-                role = "kitchen_item" if name == "table" else "table_item"
-            if name in ("nightstand", "dresser") and rng.random() < 0.2:
-                role = "table_lamp"
-            if name == "floor" and rng.random() < 0.1:
-                role = "plant"
-            _drop(scene, int(instance), low, high, role, taken, plan, pieces, rng)
-    _cushions(scene, plan, pieces, rng)
+    _Scatter(builder.build(), plan, pieces, rng).run(_ITEMS.get(kind, "table_item"))
 
 
-def _drop(
-    scene: Scene,
-    instance: int,
-    low: Array,
-    high: Array,
-    role: str,
-    taken: list[tuple[Polygon, float]],
-    plan: Plan,
-    pieces: Pieces,
-    rng: Generator,
-) -> None:
-    piece = pieces.make(role)
-    if piece is None or (
-        role != "floor_item" and role != "plant" and max(piece.size) > _LARGEST_ON_TOP
-    ):
-        return
-    for _ in range(4):
-        x, y = rng.uniform(low[0], high[0]), rng.uniform(low[1], high[1])
-        yaw = float(rng.uniform(0, 2 * np.pi)) if rng.random() < 0.5 else float(rng.normal(0, 0.2))
-        polygon = rectangle(float(x), float(y), piece.size[0], piece.size[1], yaw)
-        top = supported(scene, instance, polygon, float(high[2]), x, y)
-        if top is None:
-            continue
-        if any(abs(top - z) < 0.05 and overlaps(polygon, other) for other, z in taken):
-            continue
-        if role in ("floor_item", "plant") and not plan.fits(polygon, 0.0, piece.size[2]):
-            continue
-        taken.append((polygon, top))
-        for mesh, label in piece.parts:
-            plan.builder.add(mesh.placed(float(x), float(y), top + 1e-3, yaw), label)
-        return
+class _Scatter:
+    """Drops things into a room that is furnished already."""
+
+    def __init__(self, scene: Scene, plan: Plan, pieces: Pieces, rng: Generator) -> None:
+        self._scene, self._plan, self._pieces, self._rng = scene, plan, pieces, rng
+        self._taken: list[tuple[Polygon, float]] = []
+
+    def run(self, usual: str) -> None:
+        """Fill every surface with things of the `usual` role and others that fit it."""
+        scene, rng = self._scene, self._rng
+        mess = float(np.exp(rng.normal(0.0, 0.7)))
+        labels = {NYU40[name]: name for name in _DENSITY}
+        for instance in np.unique(scene.instance):
+            rows = scene.instance == instance
+            name = labels.get(int(scene.label[rows][0]))
+            if name is None:
+                continue
+            points = scene.vertices[rows].reshape(-1, 3)
+            low, high = points.min(0), points.max(0)
+            area = float(np.prod(high[:2] - low[:2]))
+            count = int(rng.poisson(min(_DENSITY[name] * mess * area, 24)))
+            if high[2] > 2.0 or (name != "floor" and high[2] > 1.5 and rng.random() < 0.5):
+                continue
+            for _ in range(count):
+                self._drop(int(instance), low, high, self._role(name, usual))
+        self._cushions()
+
+    def _role(self, surface: str, usual: str) -> str:
+        rng = self._rng
+        if surface == "floor":
+            return "plant" if rng.random() < 0.1 else "floor_item"
+        if surface in ("table", "desk") and rng.random() < 0.25:
+            return "kitchen_item" if surface == "table" else "table_item"
+        if surface in ("nightstand", "dresser") and rng.random() < 0.2:
+            return "table_lamp"
+        return usual
+
+    def _drop(self, instance: int, low: Array, high: Array, role: str) -> None:
+        rng = self._rng
+        piece = self._pieces.make(role)
+        on_floor = role in ("floor_item", "plant")
+        if piece is None or (not on_floor and max(piece.size) > _LARGEST_ON_TOP):
+            return
+        for _ in range(4):
+            x, y = float(rng.uniform(low[0], high[0])), float(rng.uniform(low[1], high[1]))
+            turned = rng.random() < 0.5
+            yaw = float(rng.uniform(0, 2 * np.pi) if turned else rng.normal(0, 0.2))
+            polygon = rectangle(x, y, piece.size[0], piece.size[1], yaw)
+            top = supported(self._scene, instance, polygon, float(high[2]))
+            if top is None:
+                continue
+            if any(abs(top - z) < 0.05 and overlaps(polygon, other) for other, z in self._taken):
+                continue
+            if on_floor and not self._plan.fits(polygon, 0.0, piece.size[2]):
+                continue
+            self._taken.append((polygon, top))
+            for mesh, label in piece.parts:
+                self._plan.builder.add(mesh.placed(x, y, top + 1e-3, yaw), label)
+            return
+
+    def _cushions(self) -> None:
+        rng = self._rng
+        for placed in self._plan.placed:
+            if placed.piece.parts[0][1] != NYU40["sofa"]:
+                continue
+            for _ in range(int(rng.integers(0, 4))):
+                piece = self._pieces.make("cushion")
+                right = float(rng.uniform(-0.35, 0.35)) * placed.piece.size[0]
+                x, y = placed.local(right, -0.02)
+                hits = self._scene.cast(vector(x, y, 1.6)[None], vector(0, 0, -1)[None])
+                top = 1.6 - float(hits.distance[0])
+                if piece is None or not 0.25 < top < 0.65:
+                    continue
+                yaw = placed.yaw + float(rng.normal(0, 0.3))
+                for mesh, label in piece.parts:
+                    self._plan.builder.add(mesh.placed(x, y, top - 0.01, yaw), label)
 
 
-def supported(
-    scene: Scene, instance: int, polygon: Polygon, highest: float, x: float, y: float
-) -> float | None:
-    """Height of the flat surface of `instance` below a footprint, or None where there is none."""
-    spots = np.concatenate([0.85 * polygon + 0.15 * np.array([[x, y]]), [[x, y]]])
+def supported(scene: Scene, instance: int, polygon: Polygon, highest: float) -> float | None:
+    """Height of the flat surface of `instance` below a footprint, or None where there is none.
+
+    `highest` is the height of the instance's highest point; all in metres.
+    """
+    middle = polygon.mean(0, keepdims=True)
+    spots = np.concatenate([0.85 * polygon + 0.15 * middle, middle])
     start = min(highest + 0.45, 2.2)
     origins = np.concatenate([spots, np.full((5, 1), start)], -1).astype(np.float32)
-    down = np.broadcast_to(np.float32([0, 0, -1]), origins.shape)
-    hits = scene.cast(origins, down)
+    hits = scene.cast(origins, np.broadcast_to(vector(0, 0, -1), origins.shape))
     if (hits.triangle < 0).any() or (scene.instance[hits.triangle] != instance).any():
         return None
     if np.ptp(hits.distance) > 0.012:
         return None
     return start - float(hits.distance.min())
-
-
-def _cushions(scene: Scene, plan: Plan, pieces: Pieces, rng: Generator) -> None:
-    for placed in list(plan.placed):
-        if placed.piece.parts[0][1] != NYU40["sofa"]:
-            continue
-        for _ in range(int(rng.integers(0, 4))):
-            piece = pieces.make("cushion")
-            right = float(rng.uniform(-0.35, 0.35)) * placed.piece.size[0]
-            x, y = placed.local(right, -0.02)
-            hits = scene.cast(np.float32([[x, y, 1.6]]), np.float32([[0, 0, -1]]))
-            top = 1.6 - float(hits.distance[0])
-            if piece is None or not 0.25 < top < 0.65:
-                continue
-            for mesh, label in piece.parts:
-                plan.builder.add(
-                    mesh.placed(x, y, top - 0.01, placed.yaw + float(rng.normal(0, 0.3))), label
-                )

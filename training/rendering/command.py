@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.random import Generator
 from tqdm import tqdm
 
 from training.rendering.camera import Intrinsics, Sensor, auto_exposure
 from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, FurnitureError, fetch
-from training.rendering.layout import ROOM_KINDS, kind_of, furnish
+from training.rendering.layout import furnish
 from training.rendering.render import Renderer, render_ground_truth
+from training.rendering.room_kinds import ROOM_KINDS, kind_of
 from training.rendering.scannet_layout import FRAMES, SceneWriter, scene_name, write_splits
 from training.rendering.trajectory import choose_views, walk
 
@@ -133,6 +134,8 @@ def _render_all(jobs: list[RoomJob], workers: int) -> Iterator[int]:
 
 
 def _single_thread() -> None:
+    # The parent answers Ctrl-C for all.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = "1"
     cv2.setNumThreads(1)
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from training.rendering import surfaces
+from training.rendering import pictures, surfaces
 from training.rendering.mesh import Material, Mesh, box, merge, plain, quad, rod, rounded_box
 from training.rendering.nyu40 import NYU40
-from training.rendering.parametric import Piece, body, storage
-from training.rendering.shell import wavy_sheet
+from training.rendering.openings import wavy_sheet
+from training.rendering.piece import Piece, body
+from training.rendering.storage import storage
+
+# A rectangle seen from above: x from, x to, y from, y to, metres.
+Area = tuple[float, float, float, float]
 
 
 class KitchenStyle:
@@ -37,7 +41,8 @@ def _tap(rng: Generator, x: float, y: float, z: float) -> Mesh:
     )
 
 
-def _basin(x0: float, x1: float, y0: float, y1: float, z: float, depth: float, m: Material) -> Mesh:
+def _basin(area: Area, z: float, depth: float, m: Material) -> Mesh:
+    x0, x1, y0, y1 = area
     r = 0.02
     parts = [
         quad((x0, y0, z - depth), (x1 - x0, 0, 0), (0, y1 - y0, 0), m),
@@ -60,7 +65,9 @@ def counter(
     d, h, t = style.depth, style.height, 0.035
     parts = [
         (
-            storage(rng, w, d - 0.02, h - t, str(rng.choice(["doors", "drawers"])), style.front),
+            storage(
+                rng, w, d - 0.02, h - t, str(rng.choice(["doors", "drawers"])), material=style.front
+            ),
             NYU40["cabinet"],
         )
     ]
@@ -76,10 +83,10 @@ def counter(
             box((a, f, h - t), (b, y1, h), style.top),
         ]
         steel = plain((0.5, 0.5, 0.52), 0.35) if rng.random() < 0.75 else surfaces.lacquer(rng, 0)
-        bowl = merge([_basin(a, b, e, f, h, 0.16, steel), _tap(rng, c, f + 0.06, h)])
+        bowl = merge([_basin((a, b, e, f), h, 0.16, steel), _tap(rng, c, f + 0.06, h)])
         parts += [(merge(slab), NYU40["counter"]), (bowl, NYU40["sink"])]
         # The cabinet body would show inside the basin, so it is cut to below it.
-        parts[0] = (_cut(parts[0][0], a, b, e, f, h - 0.2), NYU40["cabinet"])
+        parts[0] = (_cut(parts[0][0], (a, b, e, f), h - 0.2), NYU40["cabinet"])
     else:
         parts.append((box((-w / 2, y0, h - t), (w / 2, y1, h), style.top), NYU40["counter"]))
     if splash:
@@ -88,8 +95,9 @@ def counter(
     return Piece(parts, (w, d + 0.04, h))
 
 
-def _cut(mesh: Mesh, x0: float, x1: float, y0: float, y1: float, z: float) -> Mesh:
+def _cut(mesh: Mesh, area: Area, z: float) -> Mesh:
     """Without horizontal triangles above `z` that reach over the rectangle."""
+    x0, x1, y0, y1 = area
     v = mesh.vertices
     over = (
         (v[..., 2].min(1) > z)
@@ -107,7 +115,7 @@ def wall_cabinets(rng: Generator, style: KitchenStyle, w: float) -> Piece:
     """Cabinets that hang above a counter; z = 0 is their underside."""
     d, h = rng.uniform(0.3, 0.38), rng.uniform(0.5, 0.85)
     front = style.front if rng.random() < 0.8 else body(rng)
-    mesh = storage(rng, w, d, h, "doors", front)
+    mesh = storage(rng, w, d, h, "doors", material=front)
     return Piece([(mesh, NYU40["cabinet"])], (w, d, h))
 
 
@@ -138,7 +146,7 @@ def fridge(rng: Generator) -> Piece:
             rng.uniform(0.5, h - 0.25) if h > 0.8 else 0.5,
         )
         parts.append(
-            quad((x, -d / 2 - 0.002, z), (s, 0, 0), (0, 0, s * 1.3), surfaces.picture(rng))
+            quad((x, -d / 2 - 0.002, z), (s, 0, 0), (0, 0, s * 1.3), pictures.picture(rng))
         )
     return Piece([(merge(parts), NYU40["refrigerator"])], (w, d + 0.04, h))
 
@@ -181,7 +189,7 @@ def bathtub(rng: Generator) -> Piece:
     apron = white if rng.random() < 0.6 else surfaces.tiles(rng)
     r = 0.07
     parts = [
-        _basin(-w / 2 + r, w / 2 - r, -d / 2 + r, d / 2 - r, h, 0.4, white),
+        _basin((-w / 2 + r, w / 2 - r, -d / 2 + r, d / 2 - r), h, 0.4, white),
         quad((-w / 2, -d / 2, 0), (w, 0, 0), (0, 0, h), apron, 1.2),
         quad((-w / 2, -d / 2, 0), (0, d, 0), (0, 0, h), apron, 1.2),
         quad((w / 2, -d / 2, 0), (0, d, 0), (0, 0, h), apron, 1.2),
@@ -214,14 +222,14 @@ def washstand(rng: Generator) -> Piece:
     lower = storage(rng, w, d - 0.03, h - 0.1, "doors")
     rim = 0.05
     parts = [
-        _basin(-w / 2 + rim, w / 2 - rim, -d / 2 + rim, d / 2 - 0.1, h, 0.12, white),
+        _basin((-w / 2 + rim, w / 2 - rim, -d / 2 + rim, d / 2 - 0.1), h, 0.12, white),
         box((-w / 2, -d / 2, h - 0.1), (w / 2, -d / 2 + rim, h), white),
         box((-w / 2, d / 2 - 0.1, h - 0.1), (w / 2, d / 2, h), white),
         box((-w / 2, -d / 2, h - 0.1), (-w / 2 + rim, d / 2, h), white),
         box((w / 2 - rim, -d / 2, h - 0.1), (w / 2, d / 2, h), white),
         _tap(rng, 0, d / 2 - 0.06, h),
     ]
-    lower = _cut(lower, -w / 2, w / 2, -d / 2, d / 2, h - 0.2)
+    lower = _cut(lower, (-w / 2, w / 2, -d / 2, d / 2), h - 0.2)
     return Piece([(lower, NYU40["cabinet"]), (merge(parts), NYU40["sink"])], (w, d, h))
 
 
@@ -247,5 +255,5 @@ def whiteboard(rng: Generator) -> Piece:
             rng.uniform(-w / 2 + 0.05, w / 2 - 0.4),
             rng.uniform(0.05, h - 0.45),
         )
-        parts.append(quad((x, -0.022, z), (s, 0, 0), (0, 0, s * 1.3), surfaces.picture(rng)))
+        parts.append(quad((x, -0.022, z), (s, 0, 0), (0, 0, s * 1.3), pictures.picture(rng)))
     return Piece([(merge(parts), NYU40["whiteboard"])], (w, 0.03, h))

@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Triangles with normals, texture coordinates and materials, and the shapes rooms are built from."""
+"""Triangles with normals, texture coordinates and materials, and the shapes rooms are made of."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class Material:
     texture: Array
     gloss: float = 0.0
     emission: float = 0.0
+
+
+def vector(*values: float) -> Array:
+    """The values as float32 [len(values)]."""
+    return np.array(values, np.float32)
 
 
 def plain(color: Sequence[float] | Array, gloss: float = 0.0, emission: float = 0.0) -> Material:
@@ -100,6 +105,7 @@ def quad(
     edge_v: Sequence[float],
     material: Material,
     uv_scale: float | None = None,
+    *,
     uv_offset: tuple[float, float] = (0.0, 0.0),
 ) -> Mesh:
     """A parallelogram whose front faces edge_u x edge_v.
@@ -115,7 +121,7 @@ def quad(
         else (np.linalg.norm(u) / uv_scale, np.linalg.norm(v) / uv_scale)
     )
     points = np.stack([c, c + u, c + u + v, c + v])
-    uv = np.array([[0, 0], [su, 0], [su, sv], [0, sv]], np.float32) + np.float32(uv_offset)
+    uv = np.array([[0, 0], [su, 0], [su, sv], [0, sv]], np.float32) + vector(*uv_offset)
     index = np.array([[0, 1, 2], [0, 2, 3]])
     return Mesh(
         points[index],
@@ -150,7 +156,7 @@ def box(
             np.asarray(v) * size,
             material,
             uv_scale,
-            offset if uv_scale else (0.0, 0.0),
+            uv_offset=offset if uv_scale else (0.0, 0.0),
         )
         for c, u, v in _BOX_FACES
     )

@@ -10,6 +10,7 @@ import logging
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,7 +48,8 @@ def _load(model: Model, cache: Path) -> Mesh:
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        np.savez(buffer, **_parse(model))
+        arrays: dict[str, Any] = _parse(model)
+        np.savez(buffer, **arrays)
         temporary = file.with_suffix(f".{os.getpid()}.part")
         temporary.write_bytes(buffer.getvalue())
         temporary.replace(file)
@@ -61,7 +63,12 @@ def _load(model: Model, cache: Path) -> Mesh:
 
 def _parse(model: Model) -> dict[str, np.ndarray]:
     loaded = trimesh.load(model.path, process=False, group_material=True, force="scene")
-    vertices, normals, uvs, index, textures, glosses = [], [], [], [], [], []
+    vertices: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    uvs: list[np.ndarray] = []
+    index: list[np.ndarray] = []
+    textures: list[np.ndarray] = []
+    glosses: list[float] = []
     for geometry in loaded.geometry.values():
         if not isinstance(geometry, trimesh.Trimesh) or len(geometry.faces) == 0:
             continue

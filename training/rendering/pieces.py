@@ -9,41 +9,41 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from training.rendering import fixtures, parametric
+from training.rendering import fixtures, seating, small_things, storage
 from training.rendering.furniture import Catalogue, Model
 from training.rendering.mesh import Mesh
 from training.rendering.models import load_model, recolored
 from training.rendering.nyu40 import NYU40
-from training.rendering.parametric import Piece
+from training.rendering.piece import Piece, piece
 
 _MADE: dict[str, Callable[[Generator], Piece]] = {
-    "dining_chair": parametric.chair,
-    "office_chair": parametric.chair,
-    "armchair": lambda rng: parametric.sofa(rng, 1),
-    "sofa": parametric.sofa,
-    "dining_table": parametric.table,
-    "coffee_table": lambda rng: parametric.table(rng, "table", float(rng.uniform(0.32, 0.52))),
-    "desk": lambda rng: parametric.table(rng, "desk"),
-    "bed": parametric.bed,
-    "nightstand": lambda rng: parametric.piece(
-        parametric.storage(rng, rng.uniform(0.38, 0.55), 0.4, rng.uniform(0.4, 0.6), "drawers"),
+    "dining_chair": seating.chair,
+    "office_chair": seating.chair,
+    "armchair": lambda rng: seating.sofa(rng, 1),
+    "sofa": seating.sofa,
+    "dining_table": storage.table,
+    "coffee_table": lambda rng: storage.table(rng, "table", float(rng.uniform(0.32, 0.52))),
+    "desk": lambda rng: storage.table(rng, "desk"),
+    "bed": seating.bed,
+    "nightstand": lambda rng: piece(
+        storage.storage(rng, rng.uniform(0.38, 0.55), 0.4, rng.uniform(0.4, 0.6), "drawers"),
         "nightstand",
     ),
-    "dresser": lambda rng: parametric.cabinet(rng, "chest"),
-    "wardrobe": lambda rng: parametric.cabinet(rng, "wardrobe"),
-    "tv_stand": lambda rng: parametric.cabinet(rng, "sideboard"),
-    "file_cabinet": lambda rng: parametric.cabinet(rng, "file"),
-    "sideboard": lambda rng: parametric.cabinet(rng, "sideboard"),
-    "bookshelf": parametric.bookshelf,
+    "dresser": lambda rng: storage.cabinet(rng, "chest"),
+    "wardrobe": lambda rng: storage.cabinet(rng, "wardrobe"),
+    "tv_stand": lambda rng: storage.cabinet(rng, "sideboard"),
+    "file_cabinet": lambda rng: storage.cabinet(rng, "file"),
+    "sideboard": lambda rng: storage.cabinet(rng, "sideboard"),
+    "bookshelf": storage.bookshelf,
     "refrigerator": fixtures.fridge,
     "bathtub": fixtures.bathtub,
     "washbasin": fixtures.washstand,
-    "kitchen_item": parametric.clutter,
-    "table_item": parametric.clutter,
-    "bath_item": parametric.clutter,
-    "floor_item": parametric.clutter,
-    "picture": parametric.framed_picture,
-    "cushion": parametric.cushion,
+    "kitchen_item": small_things.clutter,
+    "table_item": small_things.clutter,
+    "bath_item": small_things.clutter,
+    "floor_item": small_things.clutter,
+    "picture": small_things.framed_picture,
+    "cushion": seating.cushion,
     "whiteboard": fixtures.whiteboard,
 }
 # Things whose own colours carry their identity are varied less.
@@ -74,9 +74,9 @@ class Pieces:
         made = _MADE.get(role)
         if models and (made is None or self._rng.random() < self._share):
             chosen = models[int(self._rng.integers(len(models)))]
-            piece = self._from_catalogue(chosen, 0.3 if role in _KEEP_COLORS else 1.0)
-            if piece is not None:
-                return piece
+            found = self._from_catalogue(chosen, 0.3 if role in _KEEP_COLORS else 1.0)
+            if found is not None:
+                return found
         return None if made is None else made(self._rng)
 
     def _from_catalogue(self, model: Model, strength: float) -> Piece | None:
@@ -86,7 +86,7 @@ class Pieces:
         except ValueError:
             return None
         mesh = recolored(mesh, self._rng, strength * float(self._rng.random() < 0.75))
-        scale = np.float32(self._rng.uniform(0.94, 1.06, 3))
+        scale = self._rng.uniform(0.94, 1.06, 3).astype(np.float32)
         mesh = Mesh(mesh.vertices * scale, mesh.normals, mesh.uv, mesh.material, mesh.materials)
         parts = _split_vanity(mesh) if model.key in _VANITIES else [(mesh, model.label)]
         width, depth, height = (float(s * k) for s, k in zip(model.size, scale, strict=True))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.rendering.parametric import Piece
+from training.rendering.piece import Piece
+from training.rendering.room import Room
 from training.rendering.scene import SceneBuilder
-from training.rendering.shell import Room
 
 Polygon = NDArray[np.float64]
 
@@ -75,7 +75,9 @@ class Plan:
             corner, along, inwards = self.room.wall_frame(o.wall)
             deep = 0.8 if o.kind == "door" else 0.16
             middle = corner + along * (o.start + o.end) / 2 + inwards * deep / 2
-            shape = rectangle(*middle, o.end - o.start, deep, o.wall * np.pi / 2)
+            shape = rectangle(
+                float(middle[0]), float(middle[1]), o.end - o.start, deep, o.wall * np.pi / 2
+            )
             low = 0.0 if o.kind == "door" else max(o.low - 0.1, 0.0)
             self.zones.append(Zone(shape, low, o.high))
 
@@ -112,6 +114,7 @@ class Plan:
         x: float,
         y: float,
         yaw: float,
+        *,
         low: float = 0.0,
         ignore: Placed | None = None,
     ) -> Placed | None:
@@ -135,6 +138,7 @@ class Plan:
         piece: Piece,
         wall: int | None = None,
         along: float | None = None,
+        *,
         gap: float | None = None,
         low: float = 0.0,
         tries: int = 40,
@@ -153,7 +157,9 @@ class Plan:
             free = float(self.rng.uniform(0.0, 0.06)) if gap is None else gap
             corner, direction, inwards = self.room.wall_frame(w)
             middle = corner + direction * spot + inwards * (free + piece.size[1] / 2 + 1e-3)
-            result = self.put(piece, *middle, self.room.wall_yaw(w), low)
+            result = self.put(
+                piece, float(middle[0]), float(middle[1]), self.room.wall_yaw(w), low=low
+            )
             if result is not None:
                 return result
         return None
@@ -179,6 +185,7 @@ class Plan:
         piece: Piece,
         right: float,
         forward: float,
+        *,
         spread: float = 0.1,
         overlap: bool = True,
     ) -> Placed | None:
@@ -194,4 +201,4 @@ class Plan:
         dx, dy = target[0] - x, target[1] - y
         # Front is -y, so a yaw of zero looks towards (0, -1).
         yaw = float(np.arctan2(dx, -dy) + self.rng.normal(0, spread))
-        return self.put(piece, x, y, yaw, 0.0, anchor if overlap else None)
+        return self.put(piece, x, y, yaw, ignore=anchor if overlap else None)

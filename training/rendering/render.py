@@ -26,8 +26,13 @@ _NEAREST_LIGHT = 0.15
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """Per pixel, [h, w]: depth along the optical axis (float32 metres, 0 where nothing is hit),
-    NYU-40 label (uint8, 0 where nothing is hit) and instance (uint16, 0 likewise)."""
+    """What a pixel's central ray meets; 0 everywhere where it meets nothing.
+
+    Attributes:
+        depth: float32 [h, w], metres along the optical axis.
+        label: uint8 [h, w], NYU-40 ids.
+        instance: uint16 [h, w].
+    """
 
     depth: Array
     label: NDArray[np.uint8]
@@ -91,12 +96,12 @@ class Renderer:
         count = intrinsics.width * intrinsics.height
         color, albedo, normal = (np.zeros((count, 3), np.float32) for _ in range(3))
         for k in range(samples):
-            jitter = self._rng.random((count, 2), np.float32)
+            jitter: Array = self._rng.random((count, 2), np.float32)
             # Strata along both diagonals keep two samples apart.
-            jitter = ((jitter + k) / samples - 0.5) if samples > 1 else jitter - 0.5
-            if samples > 1 and k % 2:
+            jitter = ((jitter + k) / samples - 0.5).astype(np.float32)
+            if k % 2:
                 jitter[:, 1] = -jitter[:, 1]
-            c, a, n = self._trace(intrinsics, pose, jitter.astype(np.float32))
+            c, a, n = self._trace(intrinsics, pose, jitter)
             color += c / samples
             albedo += a / samples
             normal += n / samples

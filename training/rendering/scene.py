@@ -129,12 +129,14 @@ class Scene:
         self._caster = o3d.t.geometry.RaycastingScene(nthreads=THREADS)
         flat = np.ascontiguousarray(self.vertices.reshape(-1, 3))
         faces = np.arange(len(flat), dtype=np.uint32).reshape(-1, 3)
-        self._caster.add_triangles(o3d.core.Tensor(flat), o3d.core.Tensor(faces))
+        self._caster.add_triangles(
+            o3d.core.Tensor.from_numpy(flat), o3d.core.Tensor.from_numpy(faces)
+        )
 
     def cast(self, origins: Array, directions: Array) -> Hits:
         """First hits of rays [n, 3] + [n, 3]; distances are in units of the direction's length."""
         rays = np.concatenate([origins, directions], -1).astype(np.float32)
-        answer = self._caster.cast_rays(o3d.core.Tensor(rays), nthreads=THREADS)
+        answer = self._caster.cast_rays(o3d.core.Tensor.from_numpy(rays), nthreads=THREADS)
         triangle = answer["primitive_ids"].numpy().astype(np.int64)
         distance = answer["t_hit"].numpy()
         triangle[~np.isfinite(distance)] = -1
@@ -144,7 +146,7 @@ class Scene:
         """Whether anything lies between each origin and `far` lengths of its direction."""
         rays = np.concatenate([origins, directions * far[:, None]], -1).astype(np.float32)
         return self._caster.test_occlusions(
-            o3d.core.Tensor(rays), tnear=0.0, tfar=1.0, nthreads=THREADS
+            o3d.core.Tensor.from_numpy(rays), tnear=0.0, tfar=1.0, nthreads=THREADS
         ).numpy()
 
     def interpolate(self, attribute: Array, hits: Hits, rows: NDArray[np.int64]) -> Array:

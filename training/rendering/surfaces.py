@@ -8,6 +8,7 @@ Every function returns a `Material` with linear reflectance. Textures tile.
 from __future__ import annotations
 
 import colorsys
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -94,11 +95,11 @@ def planks(rng: Generator) -> Material:
     edges = np.linspace(0, size, rows + 1).astype(int)
     joint = rng.uniform(0.35, 0.9)
     spread = rng.uniform(0.02, 0.14)
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in pairwise(edges):
         cuts = np.sort(rng.integers(0, size, rng.integers(1, 4)))
         bounds = [0, *cuts.tolist(), size]
         first = rng.normal(0, spread)
-        for k, (left, right) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        for k, (left, right) in enumerate(pairwise(bounds)):
             shade = first if k in (0, len(bounds) - 2) else rng.normal(0, spread)
             roll = int(rng.integers(size))
             patch = np.roll(grain, (roll, roll), (0, 1))[top:bottom, left:right, None]
@@ -140,34 +141,13 @@ def carpet(rng: Generator) -> Material:
     kind = rng.random()
     if kind < 0.25:
         stripes = np.repeat(rng.normal(0, 0.15, 32), SIZE // 32)
-        image = image * (1 + stripes[:, None, None])
+        image = image * (1 + stripes[:, None, None]).astype(np.float32)
     elif kind < 0.5:
         blobs = noise(rng, SIZE, int(rng.integers(4, 24)), 2) > rng.uniform(-0.3, 0.5)
         image[blobs] = image[blobs] * rng.uniform(0.5, 0.9) + 0.1 * any_color(rng)
     pile = rng.standard_normal((SIZE, SIZE, 1)) * rng.uniform(0.03, 0.16)
     cloud = noise(rng, SIZE, 3, 3)[..., None] * 0.05
     return Material(linear(image * (1 + pile + cloud)))
-
-
-def rug(rng: Generator) -> Material:
-    """A bordered rug that fits its quad once."""
-    size = SIZE
-    image = np.broadcast_to(any_color(rng, 0.5), (size, size, 3)).copy()
-    for _ in range(int(rng.integers(1, 4))):
-        inset = int(rng.integers(6, size // 4))
-        width = int(rng.integers(3, 18))
-        cv2.rectangle(
-            image, (inset, inset), (size - inset, size - inset), any_color(rng, 0.5).tolist(), width
-        )
-    if rng.random() < 0.6:
-        n = int(rng.integers(3, 9))
-        color = any_color(rng, 0.5).tolist()
-        for i in range(n):
-            for j in range(n):
-                c = (int((i + 0.5) * size / n), int((j + 0.5) * size / n))
-                cv2.drawMarker(image, c, color, int(rng.integers(0, 4)), size // n // 2, 4)
-    image = image * (1 + rng.standard_normal((size, size, 1)) * 0.08)
-    return Material(linear(image))
 
 
 def paint(rng: Generator, color: Array | None = None) -> Material:
@@ -255,67 +235,3 @@ def metal(rng: Generator) -> Material:
     """Chrome, brushed steel or painted metal."""
     value = rng.uniform(0.25, 0.7)
     return plain(linear(hsv(0.1, rng.uniform(0, 0.1), value)), rng.uniform(0.1, 0.5))
-
-
-def picture(rng: Generator) -> Material:
-    """What hangs on walls and lies on tables: a landscape, shapes, a print or a page of text."""
-    size = 128
-    image = np.broadcast_to(any_color(rng, 0.5), (size, size, 3)).copy()
-    kind = rng.random()
-    if kind < 0.3:
-        sky = np.linspace(0, 1, size, dtype=np.float32)[:, None, None]
-        image = (1 - sky) * hsv(0.58, rng.uniform(0, 0.6), 0.95) + sky * any_color(rng, 0.6)
-        image = np.broadcast_to(image, (size, size, 3)).copy()
-        for _ in range(int(rng.integers(2, 5))):
-            ridge = rng.uniform(0.3, 0.8) * size + noise(rng, size, 3, 4)[0] * 25
-            image[np.arange(size)[:, None] > ridge[None]] = any_color(rng, 0.5) * rng.uniform(
-                0.3, 1
-            )
-    elif kind < 0.6:
-        for _ in range(int(rng.integers(3, 14))):
-            color = any_color(rng, 0.6).tolist()
-            p, q = rng.integers(0, size, (2, 2))
-            if rng.random() < 0.5:
-                cv2.circle(image, p.tolist(), int(rng.integers(4, 40)), color, -1)
-            else:
-                cv2.rectangle(image, p.tolist(), q.tolist(), color, -1)
-    elif kind < 0.8:
-        layers = [noise(rng, size, int(rng.integers(2, 6)), 5) for _ in range(3)]
-        image = (
-            0.5
-            + 0.35 * np.stack(layers, -1) * rng.uniform(0.3, 1.2, 3)
-            + 0.3 * (any_color(rng, 0.6) - 0.5)
-        )
-    else:
-        image[:] = neutral(rng, 0.8, 1.0)
-        for row in range(10, size - 8, int(rng.integers(5, 9))):
-            end = int(rng.uniform(0.5, 0.92) * size)
-            cv2.line(image, (10, row), (end, row), (0.25, 0.25, 0.3), int(rng.integers(1, 3)))
-        if rng.random() < 0.7:
-            p = rng.integers(8, size // 2, 2)
-            cv2.rectangle(
-                image, p.tolist(), (p + rng.integers(20, 60)).tolist(), vivid(rng).tolist(), -1
-            )
-    return Material(linear(image.astype(np.float32)), rng.choice([0.0, 0.04]))
-
-
-def outdoors(rng: Generator) -> Array:
-    """What is seen through windows: linear radiance, float32 [64, 256, 3], row 0 at the zenith."""
-    height, width = 64, 256
-    sky = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    zenith = hsv(0.58, rng.uniform(0.02, 0.5), 0.9)
-    image = (1 - sky) * zenith + sky * np.float32(0.95)
-    image = np.broadcast_to(image, (height, width, 3)).copy()
-    horizon = height // 2 + int(rng.integers(-2, 3))
-    for _ in range(int(rng.integers(8, 30))):
-        x, w = int(rng.integers(width)), int(rng.integers(5, 40))
-        h = int(rng.integers(1, 14))
-        green = rng.random() < 0.5
-        tone = hsv(0.28, 0.45, rng.uniform(0.15, 0.5)) if green else neutral(rng, 0.2, 0.8)
-        if green:
-            cv2.ellipse(image, (x, horizon), (w // 2, h), 0, 0, 360, tone.tolist(), -1)
-        else:
-            cv2.rectangle(image, (x, horizon - h), (x + w, horizon + 2), tone.tolist(), -1)
-    image[horizon:] = hsv(rng.uniform(0.1, 0.3), 0.3, rng.uniform(0.2, 0.5))
-    image *= 1 + 0.1 * rng.standard_normal((height, width, 1))
-    return linear(cv2.GaussianBlur(image.astype(np.float32), (3, 3), 0))

@@ -73,7 +73,7 @@ def _candidate(furnished: FurnishedRoom, rng: Generator) -> Pose:
 
 
 def _interest(furnished: FurnishedRoom, probe: Intrinsics, pose: Pose) -> float:
-    """Number of instances that fill at least 1.5 % of the view, less for bare walls; or below zero for a bad view."""
+    """Number of instances that fill at least 1.5 % of the view; less for bare walls."""
     truth = render_ground_truth(furnished.scene, probe, pose)
     seen = truth.depth[truth.depth > 0]
     if len(seen) < 0.95 * truth.depth.size or (seen < 0.35).mean() > 0.06:
