@@ -25,7 +25,8 @@ def _train(arguments: argparse.Namespace) -> int:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(handler)
     metrics = Trainer(experiment, folder, arguments.device).run()
-    print(json.dumps(metrics, indent=2))
+    if metrics is not None:
+        print(json.dumps(metrics, indent=2))
     return 0
 
 

@@ -29,10 +29,10 @@ from training.engine.calibration import (
     fit_temperature,
 )
 from training.engine.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint
+from training.engine.components import input_spec, training_frames
 from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.predictor import NetworkPredictor
-from training.engine.trainer import input_spec
 from training.model_card import model_card
 
 MINIMUM_AGREEMENT = 0.995
@@ -178,7 +178,7 @@ def export_run(
     chosen = np.linspace(0, len(val) - 1, references).astype(int).tolist()
     images = [val.load(index)[0] for index in chosen]
     pairs = [(image, predict(image)) for image in images]
-    train = ScanNetFrames(data.root, data.train_split, run.label_space, data.source)
+    train = training_frames(run.experiment, run.label_space)
     provenance = {
         "experiment": run.experiment.name,
         "command": command,

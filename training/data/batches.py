@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from training.data.augmentation import AugmentationConfig, augment
-from training.data.scannet_frames import ScanNetFrames
+from training.data.scannet_frames import JoinedFrames
 
 
 class TrainingBatches:
@@ -25,18 +25,22 @@ class TrainingBatches:
         crop: height and width of the images.
         config: augmentation.
         seed: of the order and the augmentation.
+        rank: number of this process among those that train together.
+        workers: how many they are; each takes its own part of a step's samples.
         unlabeled: id of pixels without a class.
     """
 
     def __init__(
         self,
-        dataset: ScanNetFrames,
+        dataset: JoinedFrames,
         *,
         batch: int,
         crop: tuple[int, int],
         config: AugmentationConfig,
         seed: int,
         unlabeled: int,
+        rank: int = 0,
+        workers: int = 1,
     ) -> None:
         self.dataset = dataset
         self.batch = batch
@@ -44,6 +48,8 @@ class TrainingBatches:
         self.config = config
         self.seed = seed
         self.unlabeled = unlabeled
+        self.rank = rank
+        self.workers = workers
 
     def _frame_index(self, sample: int) -> int:
         epoch, position = divmod(sample, len(self.dataset))
@@ -54,7 +60,8 @@ class TrainingBatches:
         """Images uint8 [N, H, W, 3] in RGB and labels int64 [N, H, W] of a step."""
         images: list[npt.NDArray[np.uint8]] = []
         labels = []
-        for sample in range(step * self.batch, (step + 1) * self.batch):
+        first = (step * self.workers + self.rank) * self.batch
+        for sample in range(first, first + self.batch):
             image, label = self.dataset.load(self._frame_index(sample))
             rng = np.random.default_rng([self.seed, 1, sample])
             image, label = augment(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,24 @@ class ScanNetFrames:
             digest.update(f"{self.split} {frame.scene} {frame.name} {size}\n".encode())
             digest.update(frame.label.read_bytes())
         return digest.hexdigest()
+
+
+class JoinedFrames:
+    """Several data sets one after the other."""
+
+    def __init__(self, parts: Sequence[ScanNetFrames]) -> None:
+        self.parts = tuple(parts)
+        self._ends = np.cumsum([len(part) for part in self.parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def load(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+        """Image and labels as :meth:`ScanNetFrames.load` gives them."""
+        part = int(np.searchsorted(self._ends, index, "right"))
+        return self.parts[part].load(index - int(self._ends[part]) + len(self.parts[part]))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the fingerprints of the parts."""
+        lines = "".join(f"{part.fingerprint()}\n" for part in self.parts)
+        return hashlib.sha256(lines.encode()).hexdigest()

@@ -24,9 +24,18 @@ class ExperimentError(ValueError):
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the frames are: root in ScanNet's frames layout, splits, label space of the files."""
+    """Where the frames are.
+
+    Attributes:
+        root: folder in ScanNet's frames layout.
+        more_train: further such folders, whose train splits are added.
+        train_split: file in ``splits`` without its suffix.
+        val_split: likewise; only that of ``root`` is used.
+        source: label space of the files.
+    """
 
     root: str
+    more_train: list[str] = field(default_factory=list)
     train_split: str = "train"
     val_split: str = "val"
     source: str = "nyu40"
@@ -34,11 +43,19 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Network by name, its settings, and whether its encoder starts from ImageNet weights."""
+    """Network and the weights it starts from.
+
+    Attributes:
+        name: in the registry of networks.
+        config: its settings.
+        imagenet: whether the encoder starts from ImageNet weights.
+        start_from: folder of a run of the same network whose averaged weights are the start.
+    """
 
     name: str
     config: dict[str, Any] = field(default_factory=dict)
     imagenet: bool = True
+    start_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,7 @@ class TrainingConfig:
         steps: optimiser steps.
         max_minutes: end after about this much training time instead, with the learning rate at 0
             then; 0 means never. Runs ended by time are not reproducible to the bit.
-        batch: images a step.
+        batch: images a step and process.
         crop: height and width of the training images, multiples of the network's.
         learning_rate: peak, of the decoder.
         encoder_rate: the encoder's learning rate as a part of the decoder's.

@@ -18,19 +18,13 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.labels import LabelSpace
-from seg3d2d_ros.networks.efficientnet_lite import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    EfficientNetLite0,
-    load_imagenet_weights,
-)
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network, geometry
 from training.data.batches import TrainingBatches
 from training.data.scannet_frames import ScanNetFrames
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from training.engine.components import input_spec, new_network, training_frames
 from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment, ExperimentError
 from training.engine.optimisation import (
@@ -41,44 +35,9 @@ from training.engine.optimisation import (
     parsing_loss,
 )
 from training.engine.predictor import NetworkPredictor
+from training.engine.workers import Workers
 
 logger = logging.getLogger(__name__)
-
-
-def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
-    """Network size and normalisation of an experiment's bundle.
-
-    Raises:
-        ExperimentError: if the network cannot take the experiment's input size or crops.
-    """
-    multiple = geometry(network)[1]
-    size = experiment.input
-    for what, sides in (
-        ("input", (size.height, size.width)),
-        ("training.crop", experiment.training.crop),
-    ):
-        if any(side % multiple or side < multiple for side in sides):
-            raise ExperimentError(
-                f"{what} is {sides[0]} x {sides[1]}, its sides must be multiples of {multiple}"
-            )
-    mean, std = (IMAGENET_MEAN,) * 3, (IMAGENET_STD,) * 3
-    return InputSpec(size.height, size.width, multiple, mean, std)
-
-
-def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
-    """The experiment's network, its encoder filled with ImageNet weights where it asks for them.
-
-    Raises:
-        ExperimentError: if there are no such weights for this network.
-    """
-    config = experiment.network
-    network = build_network(config.name, config.config, label_space.num_classes)
-    if config.imagenet:
-        encoder = getattr(network, "encoder", None)
-        if not isinstance(encoder, EfficientNetLite0):
-            raise ExperimentError(f"there are no ImageNet weights for network '{config.name}'")
-        load_imagenet_weights(encoder)
-    return network
 
 
 class Trainer:
@@ -106,17 +65,18 @@ class Trainer:
         self.config = experiment.training
         self.folder = folder
         self.device = device
-        self.show_progress = show_progress
+        self.workers = Workers(device)
+        self.show_progress = show_progress and self.workers.leads
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
             cv2.setNumThreads(1)
         self.label_space = LabelSpace.load(experiment.label_space)
         data = experiment.data
-        self.train_frames = ScanNetFrames(
-            data.root, data.train_split, self.label_space, data.source
-        )
+        self.train_frames = training_frames(experiment, self.label_space)
         self.val_frames = ScanNetFrames(data.root, data.val_split, self.label_space, data.source)
-        self._claim_folder()
+        if self.workers.leads:
+            self._claim_folder()
+        self.workers.wait()
         torch.manual_seed(self.config.seed)
         self.network = new_network(experiment, self.label_space)
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -133,10 +93,13 @@ class Trainer:
             config=experiment.augmentation,
             seed=self.config.seed,
             unlabeled=self.label_space.unlabeled,
+            rank=self.workers.rank,
+            workers=self.workers.count,
         )
         self.step = 0
         self.minutes = 0.0
         self._resume()
+        self.workers.same_start(self.network.state_dict().values())
 
     def _claim_folder(self) -> None:
         """Write the configuration, or check that the folder's is the same."""
@@ -159,7 +122,7 @@ class Trainer:
             labels = self.train_frames.load(index)[1]
             counts += np.bincount(labels[labels < classes], minlength=classes)
         if not counts.sum():
-            raise ExperimentError(f"no training pixel of {self.train_frames.root} has a class")
+            raise ExperimentError(f"no training pixel of {self.experiment.data.root} has a class")
         return counts / counts.sum()
 
     def _resume(self) -> None:
@@ -171,16 +134,16 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         for name, value in state["averaged"].items():
             self.averaged.state[name].copy_(value)
-        torch.set_rng_state(state["rng"])
         self.step, self.minutes = state["step"], state["minutes"]
         logger.info("resumed from %s", path)
 
     def _save(self) -> None:
+        if not self.workers.leads:
+            return
         state = {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "averaged": self.averaged.state,
-            "rng": torch.get_rng_state(),
             "step": self.step,
             "minutes": self.minutes,
         }
@@ -197,6 +160,9 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         self.network.train()
+        # Chance is a function of seed and step alone, so that a resumed run sees the same.
+        seeds = np.random.SeedSequence([self.config.seed, 3, self.workers.rank, self.step])
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
             logits = self.graph.logits(images.to(self.device))
@@ -212,6 +178,7 @@ class Trainer:
         )
         self.optimiser.zero_grad()
         loss.backward()
+        self.workers.average_gradients(self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         self.optimiser.step()
         self.averaged.update(self.network, self.step)
@@ -221,10 +188,11 @@ class Trainer:
         """Train to the end and evaluate; or stop at a step, with a checkpoint.
 
         Returns:
-            The metrics on the val split, None when stopped early.
+            The metrics on the val split; None when stopped early, and in all processes but the
+            leading one.
         """
         config = self.config
-        writer = SummaryWriter(str(self.folder / "tensorboard"))
+        writer = SummaryWriter(str(self.folder / "tensorboard")) if self.workers.leads else None
         bar = tqdm(total=config.steps, initial=self.step, disable=not self.show_progress)
         last = config.steps if until is None else min(until, config.steps)
         started, before = time.monotonic(), self.minutes
@@ -232,25 +200,28 @@ class Trainer:
             for images, labels in self.batches.iterate(self.step, last):
                 loss = self._train_step(images, labels)
                 self.step += 1
-                self.minutes = before + (time.monotonic() - started) / 60
+                minutes = before + (time.monotonic() - started) / 60
+                self.minutes = self.workers.agree(minutes, self.device)
                 bar.update()
                 bar.set_postfix(loss=f"{loss:.3f}", done=f"{100 * self.progress():.1f}%")
-                if self.step % config.log_every == 0:
+                if writer is not None and self.step % config.log_every == 0:
                     writer.add_scalar("train/loss", loss, self.step)
                     writer.add_scalar("train/rate", self.optimiser.param_groups[0]["lr"], self.step)
                 if self.progress() >= 1.0:
                     break
-                if config.evaluate_every and self.step % config.evaluate_every == 0:
+                due = config.evaluate_every and self.step % config.evaluate_every == 0
+                if writer is not None and due:
                     self._report(writer)
                 if self.step % config.checkpoint_every == 0:
                     self._save()
             self._save()
-            if self.progress() < 1.0:
+            if writer is None or self.progress() < 1.0:
                 return None
             return self._finish(writer)
         finally:
             bar.close()
-            writer.close()
+            if writer is not None:
+                writer.close()
 
     def averaged_graph(self) -> ParsingGraph:
         """A copy of the network with the averaged weights, in evaluation mode, on the CPU."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seg3d2d_ros.labels import LabelSpace
-from training.data.scannet_frames import DatasetError, ScanNetFrames
+from training.data.scannet_frames import DatasetError, JoinedFrames, ScanNetFrames
 
 
 @pytest.fixture
@@ -32,6 +32,17 @@ def test_frames_come_in_order_with_mapped_labels(rooms, space):
     assert (labels[:5] == 255).all()
     # The floor is written in BGR as (40, 60, 90): red is its largest channel in RGB.
     assert np.abs(image[labels == 1].mean(0) - (90, 60, 40)).max() < 4
+
+
+def test_joined_sets_follow_each_other(rooms, space):
+    train, val = (ScanNetFrames(rooms, split, space) for split in ("train", "val"))
+    joined = JoinedFrames([train, val])
+    assert len(joined) == 8
+    for index in range(8):
+        part, position = (train, index) if index < 6 else (val, index - 6)
+        for ours, theirs in zip(joined.load(index), part.load(position), strict=True):
+            assert np.array_equal(ours, theirs)
+    assert joined.fingerprint() != JoinedFrames([val, train]).fingerprint()
 
 
 def test_fingerprint_follows_the_labels(rooms, space):

@@ -58,6 +58,18 @@ def test_a_folder_belongs_to_one_experiment(experiment, tmp_path):
         trainer(experiment, tmp_path / "run")
 
 
+def test_a_run_starts_from_another(experiment, tmp_path):
+    first = trainer(experiment, tmp_path / "first")
+    first.run()
+    experiment["network"]["start_from"] = str(tmp_path / "first")
+    second = trainer(experiment, tmp_path / "second")
+    for name, value in second.network.state_dict().items():
+        assert torch.equal(value, first.averaged.state[name]), name
+    experiment["network"]["config"] = {"width": 16}
+    with pytest.raises(ExperimentError, match="is of another network"):
+        trainer(experiment, tmp_path / "third")
+
+
 def test_time_ends_a_run(experiment, tmp_path):
     experiment["training"] |= {"steps": 10000, "max_minutes": 1e-9}
     run = trainer(experiment, tmp_path / "run")

@@ -1,0 +1,68 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes that train together."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tensorboard")
+
+from training.engine.checkpoint import load_checkpoint, newest_checkpoint  # noqa: E402
+
+GRADIENTS = """
+import json, sys, torch
+from training.engine.workers import Workers
+workers = Workers("cpu")
+network = torch.nn.Linear(3, 2)
+workers.same_start(network.state_dict().values())
+data = torch.arange(24.0).reshape(8, 3)
+part = data[4 * workers.rank : 4 * workers.rank + 4]
+network(part).square().mean().backward()
+workers.average_gradients(network.parameters())
+mine = network.weight.grad.clone()
+network.zero_grad()
+network(data).square().mean().backward()
+torch.testing.assert_close(mine, network.weight.grad)
+assert workers.agree(float(workers.rank + 5), "cpu") == 5.0
+workers.wait()
+"""
+
+
+def torchrun(repository, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.run(
+        [*command, "--nproc-per-node=2", *arguments],
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_averaged_gradients_are_those_of_the_joint_batch(repository, tmp_path):
+    script = tmp_path / "gradients.py"
+    script.write_text(GRADIENTS)
+    done = torchrun(repository, str(script))
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_make_one_run(repository, experiment, tmp_path):
+    pytest.importorskip("open3d")  # the command line also offers rendering
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(experiment))
+    folder = tmp_path / "run"
+    done = torchrun(repository, "-m", "training", "train", str(path), "--out", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "metrics.json").read_text())["steps"] == 4
+    assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 4
