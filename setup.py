@@ -7,7 +7,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = "seg3d2d"
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent  # colcon --symlink-install runs a link to this file
 
 
 def data_files():
