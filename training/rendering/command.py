@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import signal
@@ -87,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         fetch(arguments.furniture)
         Catalogue.load(arguments.furniture)
-    except FurnitureError as error:
+        _claim(arguments.out, arguments)
+    except (FurnitureError, ValueError) as error:
         print(f"rooms: {error}", file=sys.stderr)
         return 1
     splits = splits_of(arguments.rooms, arguments.split_val, arguments.seed)
@@ -112,12 +114,36 @@ def run(arguments: argparse.Namespace) -> int:
     # Rooms are rendered in order of their number, so that both splits fill evenly.
     jobs.sort(key=lambda job: job.index)
     todo = [job for job in jobs if not _scene_folder(job).exists()]
-    with tqdm(
-        total=len(jobs) * frames, unit="frame", initial=(len(jobs) - len(todo)) * frames
-    ) as bar:
-        for done in _render_all(todo, arguments.workers):
-            bar.update(done)
+    ready = (len(jobs) - len(todo)) * frames
+    try:
+        with tqdm(total=len(jobs) * frames, unit="frame", initial=ready) as bar:
+            for done in _render_all(todo, arguments.workers):
+                bar.update(done)
+    except KeyboardInterrupt:
+        print("rooms: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
     return 0
+
+
+def _claim(out: Path, arguments: argparse.Namespace) -> None:
+    """Record in `out` what determines its files, so that a run is not resumed as another one.
+
+    Raises:
+        ValueError: `out` belongs to a run with other settings.
+    """
+    names = ("rooms", "frames_per_room", "size", "seed", "split_val", "kind", "trajectory")
+    settings = json.dumps({name: getattr(arguments, name) for name in names}, indent=1) + "\n"
+    file = out / "rooms.json"
+    if not file.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".part")
+        temporary.write_text(settings)
+        temporary.replace(file)
+    elif file.read_text() != settings:
+        raise ValueError(
+            f"{out} holds rooms made with other settings ({file.name} there lists them); use "
+            "those to go on with it, or another --out"
+        )
 
 
 def _scene_folder(job: RoomJob) -> Path:
