@@ -102,8 +102,8 @@ class FrameWorker:
         now, period = self._now(), 1.0 / self.max_rate
         if now < self._next_due:
             return False
-        # counting on from the due time, not from now, keeps the average; but missed ones are lost
-        self._next_due = max(self._next_due, now - period) + period
+        # counting on from the due time keeps the average; after a pause it starts anew
+        self._next_due = (now if now - self._next_due > period else self._next_due) + period
         return True
 
     def _run(self) -> None:
