@@ -152,11 +152,12 @@ def _scene_folder(job: RoomJob) -> Path:
 
 def _render_all(jobs: list[RoomJob], workers: int) -> Iterator[int]:
     if workers <= 1:
-        yield from map(render_room, jobs)
+        for job in jobs:
+            yield from render_room(job)
         return
     # Fresh processes: native thread pools do not survive a fork.
     with multiprocessing.get_context("spawn").Pool(workers, _single_thread) as pool:
-        yield from pool.imap_unordered(render_room, jobs)
+        yield from pool.imap_unordered(_whole_room, jobs)
 
 
 def _single_thread() -> None:
@@ -166,8 +167,12 @@ def _single_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def render_room(job: RoomJob) -> int:
-    """Render one room into its scene folder; returns the number of frames."""
+def _whole_room(job: RoomJob) -> int:
+    return sum(render_room(job))
+
+
+def render_room(job: RoomJob) -> Iterator[int]:
+    """Render one room into its scene folder, yielding 1 after each frame."""
     rng = np.random.default_rng([job.seed, job.index])
     catalogue = Catalogue.load(job.furniture).for_split(job.split)
     furnished = furnish(job.kind, catalogue, rng)
@@ -187,7 +192,7 @@ def render_room(job: RoomJob) -> int:
                 exposure = _follow(exposure, auto_exposure(radiance))
             color = sensor.expose(radiance, rng, exposure)
             writer.add(color, truth, pose, sensor.quality)
-    return len(poses)
+            yield 1
 
 
 def _follow(previous: float | None, wanted: float) -> float:

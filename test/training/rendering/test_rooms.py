@@ -1,0 +1,140 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+import argparse
+
+import numpy as np
+import pytest
+
+from training.rendering.camera import Intrinsics, Sensor
+from training.rendering.command import add_parser, splits_of
+from training.rendering.furniture import FurnitureError, fetch
+from training.rendering.layout import furnish
+from training.rendering.nyu40 import NYU40, SCANNET20_IDS
+from training.rendering.render import Renderer, render_ground_truth
+from training.rendering.trajectory import choose_views, walk
+
+CAMERA = Intrinsics.from_fov(48, 36, 1.1)
+
+
+def picture_of(seed, catalogue=None, kind="kitchen"):
+    rng = np.random.default_rng(seed)
+    furnished = furnish(kind, catalogue, rng)
+    pose = choose_views(furnished, 1, 1.1, rng)[0]
+    renderer = Renderer(furnished.scene, rng, np.array([1.0, 1.0, 1.5]))
+    color = Sensor.sample(rng).expose(renderer.radiance(CAMERA, pose), rng)
+    return color, render_ground_truth(furnished.scene, CAMERA, pose), pose
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_seed_another():
+    (a, ta, pa), (b, tb, pb), (c, _, _) = picture_of(5), picture_of(5), picture_of(6)
+    assert (a == b).all() and (ta.label == tb.label).all() and (ta.depth == tb.depth).all()
+    assert (pa == pb).all()
+    assert (a != c).mean() > 0.5
+
+
+def test_rooms_without_catalogue_hold_every_class_of_the_benchmark_but_toilets():
+    seen = set()
+    rooms = {"living_room": 6, "bedroom": 6, "office": 6, "bathroom": 6, "kitchen": 5}
+    for kind, seed in rooms.items():
+        scene = furnish(kind, None, np.random.default_rng(seed)).scene
+        seen |= set(np.unique(scene.label).tolist())
+    missing = set(SCANNET20_IDS) - seen
+    assert missing <= {NYU40["toilet"]}
+
+
+@pytest.mark.parametrize("kind", ["living_room", "bathroom"])
+def test_views_stand_inside_the_room_and_see_a_closed_room(kind):
+    rng = np.random.default_rng(2)
+    furnished = furnish(kind, None, rng)
+    for pose in choose_views(furnished, 6, 1.1, rng):
+        assert 0 < pose[0, 3] < furnished.room.width and 0 < pose[1, 3] < furnished.room.depth
+        assert 0.29 < pose[2, 3] < 1.81
+        truth = render_ground_truth(furnished.scene, CAMERA, pose)
+        assert (truth.depth > 0).mean() > 0.95 and (truth.label > 0).mean() > 0.95
+
+
+def test_a_walk_is_smooth():
+    rng = np.random.default_rng(4)
+    poses = np.stack(walk(furnish("living_room", None, rng), 60, 1.1, rng, tries=6))
+    steps = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
+    cosine = np.einsum("nij,nij->n", poses[1:, :3, :3], poses[:-1, :3, :3])
+    turns = np.arccos(np.clip((cosine - 1) / 2, -1, 1))
+    assert steps.max() < 0.2 and np.rad2deg(turns.max()) < 4
+
+
+def test_splits_are_disjoint_complete_and_seeded():
+    splits = splits_of(40, 0.2, 3)
+    assert len(splits["val"]) == 8
+    assert sorted(splits["train"] + splits["val"]) == list(range(40))
+    assert splits == splits_of(40, 0.2, 3) != splits_of(40, 0.2, 4)
+
+
+def test_a_missing_package_tool_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FurnitureError, match=r"^apt-get was not found[^\n]*--furniture$"):
+        fetch(tmp_path / "furniture")
+
+
+def parse(*words):
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    return parser.parse_args(["rooms", *words])
+
+
+def files(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_verb_resumes_reproduces_and_refuses_other_settings(tmp_path, catalogue, capsys):
+    small = ["--rooms", "2", "--frames-per-room", "1", "--size", "40x30", "--split-val", "0.5"]
+    first = parse("--out", str(tmp_path / "a"), *small)
+    assert first.run(first) == 0
+    whole = files(tmp_path / "a")
+    assert len(whole) == 3 + 2 * 7
+    (tmp_path / "a/scannet_frames_25k/scene0001_00/color/000000.jpg").unlink()
+    (tmp_path / "a/scannet_frames_25k/scene0001_00").rename(tmp_path / "moved")
+    assert first.run(first) == 0
+    assert files(tmp_path / "a") == whole
+    other = parse("--out", str(tmp_path / "a"), *small, "--seed", "9")
+    capsys.readouterr()
+    assert other.run(other) == 1
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_held_out_furniture_is_disjoint_and_every_listed_model_exists(catalogue):
+    import yaml
+
+    from training.rendering import furniture
+
+    rules = yaml.safe_load(furniture._CLASSES.read_text())["roles"]
+    for role, rule in rules.items():
+        assert [m.key for m in catalogue.roles[role]] == rule["models"].split()
+    train, val = catalogue.for_split("train"), catalogue.for_split("val")
+    for role, models in catalogue.roles.items():
+        a, b = ({m.key for m in split.roles[role]} for split in (train, val))
+        assert a | b == {m.key for m in models} and a and b
+        if len(models) >= furniture.MIN_MODELS_TO_SPLIT:
+            assert not a & b
+
+
+def test_models_have_the_catalogues_size_and_stand_on_the_floor(catalogue):
+    from training.rendering.models import load_model
+
+    for role in ("sofa", "office_chair", "bed", "toilet"):
+        model = catalogue.roles[role][0]
+        low, high = load_model(model, catalogue.folder).bounds
+        assert np.allclose(high - low, model.size, atol=1e-3)
+        assert np.allclose((low + high)[:2], 0, atol=1e-3) and low[2] == pytest.approx(0, abs=1e-3)
+
+
+def test_backs_of_seats_are_behind_them(catalogue):
+    from training.rendering.models import load_model
+
+    for role in ("sofa", "dining_chair"):
+        for model in catalogue.roles[role]:
+            try:
+                v = load_model(model, catalogue.folder).vertices
+            except ValueError:
+                continue
+            top = v.reshape(-1, 3)[v.reshape(-1, 3)[:, 2] > 0.85 * model.size[2]]
+            assert top[:, 1].mean() > -0.1 * model.size[1], model.key

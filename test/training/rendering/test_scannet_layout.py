@@ -1,0 +1,58 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+import cv2
+import numpy as np
+import pytest
+
+from training.rendering.camera import Intrinsics, look_at
+from training.rendering.render import GroundTruth
+from training.rendering.scannet_layout import SceneWriter, scene_name, write_splits
+
+CAMERA = Intrinsics.from_fov(40, 30, 1.0)
+
+
+def frame(seed):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 255, (3, 4, 3)).astype(np.uint8)
+    return (
+        cv2.resize(coarse, (40, 30), interpolation=cv2.INTER_CUBIC),
+        GroundTruth(
+            rng.uniform(0, 9, (30, 40)).astype(np.float32),
+            rng.integers(0, 41, (30, 40)).astype(np.uint8),
+            rng.integers(0, 400, (30, 40)).astype(np.uint16),
+        ),
+        look_at(rng.uniform(0, 3, 3), np.zeros(3)),
+    )
+
+
+def test_files_read_back_as_scannets(tmp_path):
+    frames = [frame(k) for k in range(2)]
+    with SceneWriter(tmp_path, scene_name(7), CAMERA) as writer:
+        for color, truth, pose in frames:
+            writer.add(color, truth, pose, 95)
+    folder = tmp_path / "scannet_frames_25k" / "scene0007_00"
+    for k, (color, truth, pose) in enumerate(frames):
+        read = lambda part, k=k: cv2.imread(str(folder / part / f"{k:06d}.png"), -1)  # noqa: E731
+        depth, label, instance = read("depth"), read("label"), read("instance")
+        assert depth.dtype == np.uint16 and np.abs(depth / 1000 - truth.depth).max() <= 0.0005001
+        assert label.dtype == np.uint8 and (label == truth.label).all()
+        assert instance.dtype == np.uint8 and (instance == np.minimum(truth.instance, 255)).all()
+        assert np.allclose(np.loadtxt(folder / f"pose/{k:06d}.txt"), pose, atol=1e-6)
+        jpeg = cv2.imread(str(folder / f"color/{k:06d}.jpg"))[..., ::-1]
+        assert jpeg.shape == color.shape and np.corrcoef(jpeg.ravel(), color.ravel())[0, 1] > 0.98
+    for name in ("intrinsics_color.txt", "intrinsics_depth.txt"):
+        matrix = np.loadtxt(folder / name)
+        assert matrix.shape == (4, 4) and np.allclose(matrix[:3, :3], CAMERA.matrix, atol=1e-5)
+
+
+def test_a_scene_appears_only_when_it_is_complete(tmp_path):
+    with pytest.raises(RuntimeError), SceneWriter(tmp_path, scene_name(0), CAMERA) as writer:
+        writer.add(*frame(0), 90)
+        raise RuntimeError
+    assert list((tmp_path / "scannet_frames_25k").iterdir()) == []
+
+
+def test_splits_are_lists_of_scene_names(tmp_path):
+    write_splits(tmp_path, {"train": ["scene0000_00", "scene0002_00"], "val": []})
+    assert (tmp_path / "splits/train.txt").read_text() == "scene0000_00\nscene0002_00\n"
+    assert (tmp_path / "splits/val.txt").read_text() == ""
