@@ -12,6 +12,7 @@ from numpy.random import Generator
 from training.rendering import pictures, surfaces
 from training.rendering.clutter import hang, scatter
 from training.rendering.furniture import Catalogue
+from training.rendering.kinds import ROOM_KINDS
 from training.rendering.lighting import add_ceiling_lamps, add_sun
 from training.rendering.mesh import quad, vector
 from training.rendering.nyu40 import NYU40
@@ -19,7 +20,7 @@ from training.rendering.openings import build_door, build_window
 from training.rendering.pieces import Pieces
 from training.rendering.placement import Plan, rectangle
 from training.rendering.room import Opening, Room
-from training.rendering.room_kinds import FURNISH, ROOM_KINDS
+from training.rendering.room_kinds import FURNISH
 from training.rendering.scene import Scene, SceneBuilder
 from training.rendering.shell import build_shell
 

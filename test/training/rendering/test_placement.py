@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from training.rendering.kinds import ROOM_KINDS, kind_of
 from training.rendering.layout import furnish
 from training.rendering.mesh import box, plain
 from training.rendering.piece import piece
 from training.rendering.placement import Plan, overlaps, rectangle
 from training.rendering.room import Opening, Room
-from training.rendering.room_kinds import ROOM_KINDS, kind_of
 from training.rendering.scene import SceneBuilder
 
 

@@ -1,12 +1,16 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
 import argparse
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from training.rendering.camera import Intrinsics, Sensor
-from training.rendering.command import add_parser, splits_of
+from training.rendering.command import add_parser
+from training.rendering.dataset import splits_of
 from training.rendering.furniture import FurnitureError, fetch
 from training.rendering.layout import furnish
 from training.rendering.nyu40 import NYU40, SCANNET20_IDS
@@ -79,6 +83,32 @@ def parse(*words):
     parser = argparse.ArgumentParser()
     add_parser(parser.add_subparsers())
     return parser.parse_args(["rooms", *words])
+
+
+def test_without_the_rendering_libraries_the_verb_says_what_to_install(tmp_path):
+    program = (
+        "import sys; sys.modules['open3d'] = None\n"
+        "from training.rendering.command import main\n"
+        "raise SystemExit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "rooms", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("rooms: open3d is not installed")
+
+
+@pytest.mark.parametrize(
+    "words", [["--size", "axb"], ["--size", "8x8"], ["--rooms", "0"], ["--split-val", "2"]]
+)
+def test_bad_arguments_are_refused(words, capsys):
+    with pytest.raises(SystemExit):
+        parse("--out", "x", *words)
+    assert words[1] in capsys.readouterr().err
 
 
 def files(folder):

@@ -1,0 +1,79 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""A data set of rooms: who is in which split, and the processes that render it."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from training.rendering.kinds import kind_of
+from training.rendering.room_job import RoomJob, render_room
+from training.rendering.scannet_layout import scene_name, write_splits
+
+
+def splits_of(rooms: int, val_share: float, seed: int) -> dict[str, list[int]]:
+    """Room numbers per split, drawn by `seed`; a positive share holds out at least one room."""
+    held = max(1, round(rooms * val_share)) if val_share > 0 else 0
+    order = np.random.default_rng([seed, 0x51]).permutation(rooms)
+    val = sorted(int(k) for k in order[:held])
+    return {"train": [k for k in range(rooms) if k not in set(val)], "val": val}
+
+
+def render_dataset(arguments: argparse.Namespace) -> None:
+    """Render what is missing of the rooms that the arguments of the verb `rooms` describe."""
+    splits = splits_of(arguments.rooms, arguments.split_val, arguments.seed)
+    names = {split: [scene_name(k) for k in rooms] for split, rooms in splits.items()}
+    write_splits(arguments.out, names)
+    frames = arguments.trajectory or arguments.frames_per_room
+    jobs = [
+        RoomJob(
+            arguments.out,
+            index,
+            split,
+            arguments.seed,
+            frames,
+            arguments.size,
+            arguments.furniture,
+            arguments.kind or kind_of(position),
+            arguments.trajectory is not None,
+        )
+        for split, rooms in splits.items()
+        for position, index in enumerate(rooms)
+    ]
+    # Rooms are rendered in order of their number, so that both splits fill evenly.
+    jobs.sort(key=lambda job: job.index)
+    todo = [job for job in jobs if not job.folder.exists()]
+    ready = (len(jobs) - len(todo)) * frames
+    with tqdm(total=len(jobs) * frames, unit="frame", initial=ready) as bar:
+        for done in _render_all(todo, arguments.workers):
+            bar.update(done)
+
+
+def _render_all(jobs: list[RoomJob], workers: int) -> Iterator[int]:
+    if workers == 1:
+        for job in jobs:
+            yield from render_room(job)
+        return
+    # Fresh processes, because native thread pools do not survive a fork. They read these
+    # variables when they load their libraries.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    with multiprocessing.get_context("spawn").Pool(workers, _start_worker) as pool:
+        yield from pool.imap_unordered(_whole_room, jobs)
+
+
+def _start_worker() -> None:
+    # The parent answers Ctrl-C for all.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _whole_room(job: RoomJob) -> int:
+    return sum(render_room(job))
