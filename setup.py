@@ -27,8 +27,8 @@ def data_files():
     return list(targets.items())
 
 
-# The unofficial ROS 2 Kilted wheels (x86-64) that stand in for a ROS installation in the demo and in
-# the tests. They belong to one build: a change of one version is a change of all.
+# The unofficial ROS 2 Kilted wheels (x86-64) that stand in for a ROS installation in the demo and
+# in the tests. They belong to one build: a change of one version is a change of all.
 ROS_WHEELS = [
     "ros-rclpy==9.1.2",
     "ros-rmw-fastrtps-cpp==9.3.3",

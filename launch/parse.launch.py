@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Starts the parse node on a camera's topic: ``ros2 launch seg3d2d parse.launch.py --show-args``."""
+"""Starts the parse node on a camera's topic; `ros2 launch seg3d2d parse.launch.py --show-args`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import os
 import posixpath
 from pathlib import Path
 
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from seg3d2d_ros.parameters import parameter_specs
 from seg3d2d_ros.share import share_path
 from seg3d2d_ros.transport import transport_environment

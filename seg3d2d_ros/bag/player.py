@@ -35,7 +35,7 @@ CAMERA_QOS = QoSProfile(
 
 _DECODED_AHEAD = 8
 _POLL_S = 0.05
-_SETTLE_S = 0.5
+_SETTLE_S = 1.0
 """We know of a subscriber before it knows of us; what is sent in between would be lost to it."""
 _LINGER_S = 0.5
 """The last image lies in our shared memory; leaving at once would take it away from its readers."""

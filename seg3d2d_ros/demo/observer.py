@@ -42,6 +42,7 @@ class Observer:
         self._node = rclpy.create_node("demo_observer")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
+        self._image_topic = image_topic
         self._node_name = node_name
         self._observations = observations
         self.diagnostics: dict[str, str] = {}
@@ -51,6 +52,16 @@ class Observer:
         subscribe(Image, f"{node_name}/label", self._on_label, _QOS)
         subscribe(Image, f"{node_name}/overlay", self._on_overlay, _QOS)
         subscribe(DiagnosticArray, "/diagnostics", self._on_diagnostics, _QOS)
+
+    @property
+    def node_is_active(self) -> bool:
+        """Whether the parse node says so."""
+        return self.diagnostics.get("state") == "active"
+
+    @property
+    def listeners(self) -> int:
+        """Number of subscriptions on the camera's images, our own among them."""
+        return int(self._node.count_subscribers(self._image_topic))
 
     def spin(self, seconds: float) -> None:
         """Take messages for a while."""

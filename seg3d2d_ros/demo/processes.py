@@ -15,8 +15,8 @@ from types import TracebackType
 
 import seg3d2d_ros
 
-_DOMAINS = range(1, 101)
-"""ROS domain ids whose ports are free on any system."""
+_DOMAINS = range(51, 101)
+"""ROS domain ids that few choose, and whose ports no system hands out."""
 
 
 def private_ros_environment() -> dict[str, str]:

@@ -25,7 +25,7 @@ _LISTENERS = 2
 """The camera begins when the parse node and the observer listen."""
 
 _START_TIMEOUT_S = 90.0
-"""Until the first labels: loading libraries and compiling the model on a slow, busy machine."""
+"""For loading libraries and compiling the model on a slow, busy machine."""
 _CAMERA_END_TIMEOUT_S = 20.0
 _DRAIN_TIMEOUT_S = 5.0
 _SPIN_S = 0.1
@@ -90,11 +90,15 @@ class DemoSession:
                 signal.signal(number, handler)
 
     def _run(self, make_observer: Any) -> DemoFigures:
-        with self._start_node() as node, self._start_camera() as camera:
+        with self._start_node() as node:
             observer = make_observer(IMAGE_TOPIC, NODE_NAME, self._observations)
             try:
-                self._watch(observer, node, camera)
-                played = self._end_of_camera(observer, camera)
+                # one after the other: of two that come up at once, one may know of the other
+                # seconds before the other does, and what it sends in between is lost
+                self._wait_for_node(observer, node)
+                with self._start_camera() as camera:
+                    self._watch(observer, node, camera)
+                    played = self._end_of_camera(observer, camera)
                 self._drain(observer)
                 diagnostics = observer.diagnostics
             finally:
@@ -133,30 +137,31 @@ class DemoSession:
         log = self._out / "camera.log"
         return ModuleProcess("the camera", "seg3d2d_ros.cli", arguments, log, self._summary)
 
+    def _wait_for_node(self, observer: Any, node: ModuleProcess) -> None:
+        waiting = Progress("starting the parse node, seconds", 0)
+        start = time.monotonic()
+        while not (observer.node_is_active and observer.listeners >= _LISTENERS):
+            observer.spin(_SPIN_S)
+            waited = time.monotonic() - start
+            waiting.update(round(waited))
+            _check(observer, node)
+            if self._interrupted.is_set():
+                raise KeyboardInterrupt
+            if waited > _START_TIMEOUT_S:
+                raise DemoError(
+                    f"the parse node was not ready within {_START_TIMEOUT_S:.0f} s; see {node.log}"
+                )
+        waiting.finish(round(time.monotonic() - start))
+
     def _watch(self, observer: Any, node: ModuleProcess, camera: ModuleProcess) -> None:
         """Until the camera has ended."""
         seen = self._observations
-        starting = Progress("waiting for the parse node, seconds", 0)
         playing = Progress("labels", self._recording.frames or 0)
-        start = time.monotonic()
         while camera.exit_status is None and not self._interrupted.is_set():
             observer.spin(_SPIN_S)
-            waited = time.monotonic() - start
-            if node.exit_status is not None:
-                raise DemoError(node.describe_end())
-            if observer.fault:
-                raise DemoError(f"the parse node {observer.fault}")
-            if seen.labels:
-                playing.update(seen.labels, f"{seen.labels_per_second:.1f} per second")
-            elif waited > _START_TIMEOUT_S:
-                raise DemoError(
-                    f"no labels came within {_START_TIMEOUT_S:.0f} s; see {node.log} and "
-                    f"{camera.log}"
-                )
-            else:
-                starting.update(round(waited))
-        if seen.labels:
-            playing.finish(seen.labels, f"{seen.labels_per_second:.1f} per second")
+            _check(observer, node)
+            playing.update(seen.labels, f"{seen.labels_per_second:.1f} per second")
+        playing.finish(seen.labels, f"{seen.labels_per_second:.1f} per second")
 
     def _end_of_camera(self, observer: Any, camera: ModuleProcess) -> dict[str, Any]:
         camera.interrupt()
@@ -180,3 +185,10 @@ class DemoSession:
                 continue
             if self._observations.labels >= int(counts["parsed"]):
                 return
+
+
+def _check(observer: Any, node: ModuleProcess) -> None:
+    if node.exit_status is not None:
+        raise DemoError(node.describe_end())
+    if observer.fault:
+        raise DemoError(f"the parse node {observer.fault}")

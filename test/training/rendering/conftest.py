@@ -1,11 +1,8 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rendering needs its own libraries; a machine without them skips these tests."""
+"""The furniture catalogue, where it has been fetched."""
 
 import pytest
-
-for library in ("open3d", "pyoidn", "trimesh", "tqdm"):
-    pytest.importorskip(library, reason=f"{library} is not installed; it renders the rooms")
 
 
 @pytest.fixture(scope="session")

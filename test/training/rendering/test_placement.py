@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("open3d")
+pytest.importorskip("trimesh")
+
 from training.rendering.kinds import ROOM_KINDS, kind_of
 from training.rendering.layout import furnish
 from training.rendering.mesh import box, plain

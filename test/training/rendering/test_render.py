@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("open3d")
+pytest.importorskip("pyoidn")
+
 from training.rendering.camera import Intrinsics, Sensor, look_at, tone
 from training.rendering.mesh import Material, box, merge, plain, quad, vector
 from training.rendering.nyu40 import NYU40

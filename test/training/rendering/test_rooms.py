@@ -8,6 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("open3d")
+pytest.importorskip("pyoidn")
+pytest.importorskip("trimesh")
+pytest.importorskip("tqdm")
+
 from training.rendering.camera import Intrinsics, Sensor
 from training.rendering.command import add_parser
 from training.rendering.dataset import splits_of

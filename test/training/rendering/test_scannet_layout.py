@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("open3d")
+pytest.importorskip("pyoidn")
+
 from training.rendering.camera import Intrinsics, look_at
 from training.rendering.render import GroundTruth
 from training.rendering.scannet_layout import SceneWriter, scene_name, write_splits
