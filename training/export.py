@@ -146,7 +146,7 @@ def export_run(
     *,
     command: str,
     size: tuple[int, int] | None = None,
-    references: int = 3,
+    references: int = 8,
     remarks: str = "",
 ) -> ModelBundle:
     """Export the newest checkpoint of a run.
@@ -224,15 +224,21 @@ def export_run(
             )
 
         trial = write(Path(scratch) / bundle_folder.name, {}, "not yet measured\n")
+        parser = SceneParser(trial, ParserConfig())
+        as_run = bundle_metrics(trial, val, ParserConfig())
+        in_fp32 = bundle_metrics(trial, val, ParserConfig(precision="fp32"))
         metrics = {
             "data": f"{len(val)} synthetic rooms frames of the val split, none of them real",
-            **bundle_metrics(trial, val, ParserConfig(precision="fp32")),
+            **as_run,
             "calibration_error": round(
                 100 * expected_calibration_error(logits, truth, temperature), 1
             ),
             "calibration_error_uncalibrated": round(
                 100 * expected_calibration_error(logits, truth, 1.0), 1
             ),
+            "backend": parser.backend_name,
+            "precision": parser.precision,
+            "miou_fp32": in_fp32["miou"],
             "onnx_agreement": round(100 * agreement, 3),
         }
         card = model_card(trial, metrics, provenance, remarks)

@@ -40,8 +40,8 @@ Licence {bundle.licence}.
 
 ## Figures
 
-Measured through this bundle on {metrics["data"]}:
-mIoU {metrics["miou"]} %, pixel accuracy {metrics["pixel_accuracy"]} %, mean class accuracy
+Measured through this bundle with {metrics["backend"]} {metrics["precision"]} on {metrics["data"]}:
+mIoU {metrics["miou"]} % ({metrics["miou_fp32"]} % in fp32), pixel accuracy {metrics["pixel_accuracy"]} %, mean class accuracy
 {metrics["mean_accuracy"]} %. Expected calibration error of the confidence
 {metrics["calibration_error"]} % (uncalibrated {metrics["calibration_error_uncalibrated"]} %).
 
