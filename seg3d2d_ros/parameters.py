@@ -3,23 +3,16 @@
 """The parse node's parameters, each declared once.
 
 The fields of :class:`NodeParameters` are what the node declares and validates, and what
-``config/parse.yaml`` and ``docs/parameters.md`` are made from:
-
-    python -m seg3d2d_ros.parameters yaml > config/parse.yaml
-    python -m seg3d2d_ros.parameters markdown > docs/parameters.md
+``config/parse.yaml`` and ``docs/parameters.md`` are made from (``parameter_reference.py``).
 """
 
 from __future__ import annotations
 
-import argparse
 import enum
 import math
 import re
-import textwrap
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
-
-import yaml
 
 from seg3d2d_ros.backends import BACKENDS, PRECISIONS
 from seg3d2d_ros.image_codec import DEFAULT_MAX_IMAGE_PIXELS
@@ -252,56 +245,3 @@ def find_fault(changes: dict[str, Any], *, configured: bool) -> str:
                 "it and clean it up first"
             )
     return ""
-
-
-def parameters_yaml() -> str:
-    """The text of ``config/parse.yaml``: all parameters with their defaults."""
-    lines = [
-        "# Parameters of the parse node with their defaults; docs/parameters.md explains them.",
-        "# Made by: python -m seg3d2d_ros.parameters yaml",
-        "/**:",
-        "  ros__parameters:",
-    ]
-    for spec in parameter_specs():
-        limits = f" ({spec.limits})" if spec.limits else ""
-        lines += [f"    # {line}" for line in textwrap.wrap(spec.description + limits, 90)]
-        value = yaml.safe_dump(spec.default, default_style='"' if spec.default == "" else None)
-        lines.append(f"    {spec.name}: {value.splitlines()[0]}")
-    return "\n".join(lines) + "\n"
-
-
-def parameters_markdown() -> str:
-    """The text of ``docs/parameters.md``."""
-    lines = [
-        "# Parameters of the parse node",
-        "",
-        "Made by `python -m seg3d2d_ros.parameters markdown`. Give them in a file "
-        "(`params_file:=` of `parse.launch.py`, `--params-file` of the node; "
-        "[config/parse.yaml](../config/parse.yaml) holds all defaults) or one by one "
-        "(`-p max_rate:=5.0`). A value that is not allowed is refused with a sentence that says "
-        "why.",
-        "",
-        "| Name | Type | Default | Allowed | Meaning | Can be set |",
-        "|---|---|---|---|---|---|",
-    ]
-    for spec in parameter_specs():
-        default = f"`{spec.default}`" if spec.default != "" else "empty"
-        if isinstance(spec.default, bool):
-            default = f"`{str(spec.default).lower()}`"
-        lines.append(
-            f"| `{spec.name}` | {spec.type_name} | {default} | "
-            f"{spec.limits or 'any'} | {spec.description} | {spec.applies.value} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Write the parameter file or its documentation to the standard output."""
-    parser = argparse.ArgumentParser(description="Parameters of the parse node.")
-    parser.add_argument("format", nargs="?", default="markdown", choices=("markdown", "yaml"))
-    text = parameters_markdown() if parser.parse_args().format == "markdown" else parameters_yaml()
-    print(text, end="")
-
-
-if __name__ == "__main__":
-    main()

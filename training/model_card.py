@@ -40,10 +40,12 @@ Licence {bundle.licence}.
 
 ## Figures
 
-Measured through this bundle with {metrics["backend"]} {metrics["precision"]} on {metrics["data"]}:
-mIoU {metrics["miou"]} % ({metrics["miou_fp32"]} % in fp32), pixel accuracy {metrics["pixel_accuracy"]} %, mean class accuracy
-{metrics["mean_accuracy"]} %. Expected calibration error of the confidence
-{metrics["calibration_error"]} % (uncalibrated {metrics["calibration_error_uncalibrated"]} %).
+Measured through this bundle with {metrics["backend"]} {metrics["precision"]} on
+{metrics["data"]}:
+mIoU {metrics["miou"]} % ({metrics["miou_fp32"]} % in fp32), pixel accuracy
+{metrics["pixel_accuracy"]} %, mean class accuracy {metrics["mean_accuracy"]} %. Expected
+calibration error of the confidence {metrics["calibration_error"]} % (uncalibrated
+{metrics["calibration_error_uncalibrated"]} %).
 
 | class | IoU, % |
 |---|---|

@@ -96,7 +96,7 @@ def play(source: FrameSource, options: PlayOptions, ros_args: Sequence[str] = ()
         # rclpy's own handlers would shut the context down while an image is being published
         rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
         # nothing spins this node: it only publishes
-        node = Node("player", namespace="camera", start_parameter_services=False)
+        node = Node("player", start_parameter_services=False)
     except Exception as error:  # several types, by what is wrong
         rclpy.try_shutdown()
         raise PlayError(f"ROS 2 does not start: {error}") from error
@@ -109,8 +109,8 @@ def play(source: FrameSource, options: PlayOptions, ros_args: Sequence[str] = ()
 def _publish(
     node: Node, source: FrameSource, options: PlayOptions, stop: threading.Event
 ) -> PlayReport:
-    images = node.create_publisher(Image, "image", CAMERA_QOS)
-    infos = node.create_publisher(CameraInfo, "camera_info", CAMERA_QOS)
+    images = node.create_publisher(Image, "camera/image", CAMERA_QOS)
+    infos = node.create_publisher(CameraInfo, "camera/camera_info", CAMERA_QOS)
     clock = node.get_clock()
     sent, worst_delay_s, start_s, first_s, last_s = 0, 0.0, 0.0, 0.0, 0.0
     with DecodeAhead(_messages(source, options), _DECODED_AHEAD) as messages:

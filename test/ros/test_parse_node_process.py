@@ -99,7 +99,7 @@ def test_autostart_with_a_bad_model_keeps_the_node_for_another_try(start_node, c
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-p", "qos_depth:=0"], "parameter 'qos_depth' is 0, but must be from 1 to 1000"),
+        (["-p", "qos_depth:=0"], "Parameter qos_depth out of range. Min: 1, Max: 1000"),
         (["-p", "precision:=fp8"], "parameter 'precision' is 'fp8', but must be one of auto"),
         (["-p", "threads:=two"], "threads"),
         (["--params-file", "/no/such/file.yaml"], "/no/such/file.yaml"),

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ def test_write_and_overwrite(tmp_path):
     write_file(path, b"first")
     write_file(path, b"second")
     assert path.read_bytes() == b"second"
-    assert os.listdir(tmp_path) == ["report.html"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
@@ -31,4 +30,4 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_file(path, b"second")
     assert path.read_bytes() == b"first"
-    assert os.listdir(tmp_path) == ["report.html"]
+    assert list(tmp_path.iterdir()) == [path]

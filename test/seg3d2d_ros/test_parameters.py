@@ -23,14 +23,14 @@ DEFAULTS = asdict(NodeParameters())
 )
 def test_files_made_from_the_table_are_current(repository, format_name, file):
     made = subprocess.run(
-        [sys.executable, "-m", "seg3d2d_ros.parameters", format_name],
+        [sys.executable, "-m", "seg3d2d_ros.parameter_reference", format_name],
         cwd=repository,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     written = (repository / file).read_text(encoding="utf-8")
-    assert made == written, f"run: python -m seg3d2d_ros.parameters {format_name} > {file}"
+    assert made == written, f"run: python -m seg3d2d_ros.parameter_reference {format_name} > {file}"
 
 
 def test_parameter_file_holds_all_defaults_with_their_types(repository):

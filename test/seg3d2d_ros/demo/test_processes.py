@@ -34,7 +34,9 @@ def test_end_is_described_with_the_last_words(tmp_path):
 
 
 def test_process_ends_with_its_context(tmp_path):
-    with ModuleProcess("the server", "http.server", ["0", "-b", "127.0.0.1"], tmp_path / "log") as p:
+    with ModuleProcess(
+        "the server", "http.server", ["0", "-b", "127.0.0.1"], tmp_path / "log"
+    ) as p:
         assert p.exit_status is None
     assert p.exit_status is not None
 
