@@ -1,6 +1,9 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far a long job has come: a bar on a terminal, a line now and then in a log."""
+"""How far a long job has come: a bar on a terminal, a line now and then in a log.
+
+Where the end is known, with steps per second since the start and the time that is left.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ class Progress:
         self._total = total
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
-        self._due_s = time.monotonic() + (0.0 if self._terminal else _LOG_PERIOD_S)
+        self._start_s = time.monotonic()
+        self._due_s = self._start_s + (0.0 if self._terminal else _LOG_PERIOD_S)
         self._shown = 0
 
     def update(self, done: int, note: str = "") -> None:
@@ -47,7 +51,8 @@ class Progress:
 
     def _write(self, done: int, note: str) -> None:
         count = f"{done}/{self._total}" if self._total else str(done)
-        text = f"{self._label}: {count}" + (f", {note}" if note else "")
+        parts = [f"{self._label}: {count}", self._pace(done), note]
+        text = ", ".join(part for part in parts if part)
         if not self._terminal:
             self._stream.write(text + "\n")
         else:
@@ -57,3 +62,13 @@ class Progress:
             self._stream.write("\r" + text.ljust(self._shown))
             self._shown = len(text)
         self._stream.flush()
+
+    def _pace(self, done: int) -> str:
+        elapsed_s = time.monotonic() - self._start_s
+        if not (self._total and done and elapsed_s):
+            return ""
+        rate = done / elapsed_s
+        left_s = round((self._total - done) / rate)
+        if left_s <= 0:
+            return f"{rate:.1f}/s"
+        return f"{rate:.1f}/s, {left_s // 60}:{left_s % 60:02} left"

@@ -160,8 +160,8 @@ class DemoSession:
         while camera.exit_status is None and not self._interrupted.is_set():
             observer.spin(_SPIN_S)
             _check(observer, node)
-            playing.update(seen.labels, f"{seen.labels_per_second:.1f} per second")
-        playing.finish(seen.labels, f"{seen.labels_per_second:.1f} per second")
+            playing.update(seen.labels)
+        playing.finish(seen.labels)
 
     def _end_of_camera(self, observer: Any, camera: ModuleProcess) -> dict[str, Any]:
         camera.interrupt()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from ros_client import Client
+from scene import Scene
 
 
 @pytest.fixture(scope="session")
@@ -210,3 +211,19 @@ def start_node(client, repository, node_folder):
 def start_shared_node(client, repository, node_folder):
     """As ``start_node``, for nodes that a module's tests share."""
     yield from _starter(client, repository, node_folder)
+
+
+@pytest.fixture(scope="module")
+def scene(start_shared_node, channel_bundle):
+    """A node that all tests of a module share, with its camera."""
+    node = start_shared_node(
+        bundle=channel_bundle.path,
+        diagnostics_period=0.05,
+        # nothing may be lost between camera and node: tests here count single frames
+        qos_reliability="reliable",
+        qos_depth=10,
+        threads=1,
+        overlay_alpha=0.25,
+    )
+    node.wait_for_log("parsing /")
+    return Scene(node)
