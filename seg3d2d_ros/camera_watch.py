@@ -44,6 +44,7 @@ class CameraWatch:
         self._reliable = reliable
         self._now = now
         self._last_image = now()
+        self._last_reason = ""
         self._last_warning = -float("inf")
 
     def image_arrived(self) -> None:
@@ -58,31 +59,37 @@ class CameraWatch:
     def warning(self, timeout: float, publishers: Sequence[CameraPublisher]) -> str:
         """A sentence or two to log now, or an empty string.
 
-        It comes once when the camera has been silent for ``timeout`` seconds, and again every
-        :data:`REPEAT_S` seconds while that lasts.
+        It comes once when the camera has been silent for ``timeout`` seconds, again when the
+        reason has changed, but not before ``timeout`` seconds have passed, and every
+        :data:`REPEAT_S` seconds while it lasts.
         """
-        if not self.silent_for(timeout) or self._now() - self._last_warning < REPEAT_S:
+        if not self.silent_for(timeout):
             return ""
-        self._last_warning = self._now()
+        reason = self._reason(publishers)
+        pause_s = REPEAT_S if reason == self._last_reason else timeout
+        if self._now() - self._last_warning < pause_s:
+            return ""
+        self._last_reason, self._last_warning = reason, self._now()
         return self.explain(publishers)
 
     def explain(self, publishers: Sequence[CameraPublisher]) -> str:
         """Why no image comes, given who publishes on the topic, and what to do."""
-        silent = f"no image on {self._topic} for {self._now() - self._last_image:.0f} s: "
+        silence_s = self._now() - self._last_image
+        return f"no image on {self._topic} for {silence_s:.0f} s: {self._reason(publishers)}"
+
+    def _reason(self, publishers: Sequence[CameraPublisher]) -> str:
         if not publishers:
-            return silent + (
-                "nobody publishes on it; start the camera, or remap image to its topic"
-            )
+            return "nobody publishes on it; start the camera, or remap image to its topic"
         nodes = ", ".join(sorted({publisher.node for publisher in publishers}))
         fitting = [p for p in publishers if p.message_type == self._message_type]
         if not fitting:
             types = ", ".join(sorted({publisher.message_type for publisher in publishers}))
-            return silent + (
+            return (
                 f"{nodes} publishes {types} on it, not {self._message_type}; remap image to the "
                 "image's topic or set the parameter image_transport"
             )
         if self._reliable and not any(publisher.reliable for publisher in fitting):
-            return silent + (
+            return (
                 f"{nodes} publishes best effort, but the parameter qos_reliability asks for "
                 "reliable; set it to best_effort"
             )
@@ -92,7 +99,7 @@ class CameraWatch:
         )
         if not self._reliable and any(publisher.reliable for publisher in fitting):
             remedy += ", or set the parameters qos_reliability to reliable and qos_depth to 5"
-        return silent + (
+        return (
             f"{nodes} is matched but delivers nothing; it may be paused, or its shared-memory "
             f"segment may be smaller than one image: {remedy}"
         )

@@ -34,6 +34,18 @@ def test_warns_once_after_the_timeout_and_again_later():
     assert camera.warning(5.0, [BEST_EFFORT])
 
 
+def test_warns_again_when_the_reason_changes():
+    camera, clock = watch()
+    clock.time += 5
+    assert "nobody publishes" in camera.warning(5.0, [])
+    clock.time += 1  # it may just have appeared
+    assert camera.warning(5.0, [BEST_EFFORT]) == ""
+    clock.time += 4
+    assert "is matched but delivers nothing" in camera.warning(5.0, [BEST_EFFORT])
+    clock.time += 10
+    assert camera.warning(5.0, [BEST_EFFORT]) == ""
+
+
 def test_an_image_ends_the_silence_and_the_next_one_is_told_at_once():
     camera, clock = watch()
     clock.time += 6
