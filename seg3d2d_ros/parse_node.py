@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -39,6 +37,7 @@ from seg3d2d_ros.parameters import (
 )
 from seg3d2d_ros.parser import ParseFailure, ParseResult, SceneParser
 from seg3d2d_ros.statistics import FrameStatistics
+from seg3d2d_ros.termination import stop_on_signals
 from seg3d2d_ros.transport import prepare_transport
 
 _TICK_S = 0.1
@@ -255,11 +254,9 @@ class ParseNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Returns the exit status."""
-    stop = threading.Event()
     # rclpy's own handlers shut the context down under the worker's feet, and a second SIGINT
     # interrupts their clean-up
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals()
     prepare_transport()
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
