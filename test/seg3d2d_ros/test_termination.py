@@ -9,15 +9,15 @@ import sys
 import pytest
 
 PROGRAM = """
-import ctypes, sys, threading, time
+import ctypes, platform, time
 from seg3d2d_ros.termination import stop_on_signals
 
 stop = stop_on_signals()
 
-# an alternate stack as a library leaves it on the main thread: it holds no two handlers
+# an alternate stack such as a library may leave on the main thread: too small for handlers
 class Stack(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
-size = 2048 + ctypes.CDLL(None).getauxval(51)
+size = 2048 if platform.machine() == "x86_64" else 5120  # the least allowed
 memory = ctypes.create_string_buffer(size)
 stack = Stack(ctypes.addressof(memory), 0, size)
 assert ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None) == 0
