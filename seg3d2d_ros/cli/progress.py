@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a long job has come: a bar on a terminal, a line now and then in a log.
 
-Where the end is known, with steps per second since the start and the time that is left.
+Where the end is known, with steps per second since the first and the time that is left.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ class Progress:
         self._total = total
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
-        self._start_s = time.monotonic()
-        self._due_s = self._start_s + (0.0 if self._terminal else _LOG_PERIOD_S)
+        self._first: tuple[float, int] | None = None
+        self._due_s = time.monotonic() + (0.0 if self._terminal else _LOG_PERIOD_S)
         self._shown = 0
 
     def update(self, done: int, note: str = "") -> None:
         """Show the state, if it is time to."""
         now = time.monotonic()
+        if done and self._first is None:
+            self._first = now, done
         if now < self._due_s:
             return
         self._due_s = now + (_TERMINAL_PERIOD_S if self._terminal else _LOG_PERIOD_S)
@@ -64,10 +66,12 @@ class Progress:
         self._stream.flush()
 
     def _pace(self, done: int) -> str:
-        elapsed_s = time.monotonic() - self._start_s
-        if not (self._total and done and elapsed_s):
+        if not self._total or self._first is None:
             return ""
-        rate = done / elapsed_s
+        elapsed_s, steps = time.monotonic() - self._first[0], done - self._first[1]
+        if elapsed_s <= 0 or steps <= 0:
+            return ""
+        rate = steps / elapsed_s
         left_s = round((self._total - done) / rate)
         if left_s <= 0:
             return f"{rate:.1f}/s"

@@ -98,14 +98,16 @@ def clock(monkeypatch):
 def test_progress_on_a_terminal(clock):
     stream = Terminal()
     progress = Progress("parsing", 400, stream)
+    clock[0] += 60  # loading
+    progress.update(1)
     clock[0] += 2
-    progress.update(100, "2 failed")
-    clock[0] += 3
+    progress.update(101, "2 failed")
+    clock[0] += 2
     progress.finish(400)
-    first, last = stream.getvalue().split("\r")[1:]
+    _, first, last = stream.getvalue().split("\r")[1:]
     bar = "#" * 7 + "." * 23
-    assert first == f"[{bar}] parsing: 100/400, 50.0/s, 0:06 left, 2 failed"
-    assert last.rstrip() == f"[{'#' * 30}] parsing: 400/400, 80.0/s"
+    assert first == f"[{bar}] parsing: 101/400, 50.0/s, 0:06 left, 2 failed"
+    assert last.rstrip() == f"[{'#' * 30}] parsing: 400/400, 99.8/s"
     assert len(last.rstrip("\n")) == len(first)  # covers what was there
 
 
