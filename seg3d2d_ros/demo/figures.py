@@ -22,6 +22,7 @@ class DemoFigures:
     Attributes:
         sent: by the camera.
         send_rate_hz: frames per second the camera sent.
+        unreadable: reasons by name of the recording's frames that the camera could not read.
         received: by the parse node.
         parsed: by the parse node.
         drops: frames received but not parsed, by reason, those that are not 0.
@@ -36,6 +37,7 @@ class DemoFigures:
 
     sent: int
     send_rate_hz: float
+    unreadable: dict[str, str]
     received: int
     parsed: int
     drops: dict[str, int]
@@ -66,6 +68,7 @@ class DemoFigures:
         return cls(
             sent=int(played["frames_sent"]),
             send_rate_hz=float(played["rate_hz"]),
+            unreadable={fault["name"]: fault["reason"] for fault in played["faults"]},
             received=int(diagnostics.get("received", 0)),
             parsed=int(diagnostics.get("parsed", 0)),
             drops=drops,
@@ -84,7 +87,12 @@ class DemoFigures:
         reasons = ", ".join(f"{reason} {count}" for reason, count in self.drops.items())
         lost = self.sent - self.received
         return [
-            ("frames sent by the camera", f"{self.sent} ({self.send_rate_hz:.1f} per second)"),
+            *[(f"left out: {name}", reason) for name, reason in list(self.unreadable.items())[:5]],
+            (
+                "frames sent by the camera",
+                f"{self.sent} ({self.send_rate_hz:.1f} per second)"
+                + (f", {len(self.unreadable)} unreadable" if self.unreadable else ""),
+            ),
             (
                 "received by the parse node",
                 str(self.received) + (f" ({lost} lost)" if lost else ""),
