@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from training.rendering.domain import DOMAINS
 from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, FurnitureError, fetch
 from training.rendering.kinds import ROOM_KINDS
 
@@ -20,7 +21,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--rooms", type=_count, default=100, help="number of rooms")
-    parser.add_argument("--frames-per-room", type=_count, default=8)
+    parser.add_argument(
+        "--domain",
+        choices=DOMAINS,
+        default="A",
+        help="two worlds that share no room and, where there are enough, no furniture model, "
+        "texture or light (%(default)s)",
+    )
+    parser.add_argument("--frames-per-room", type=_count, default=8, help="(%(default)s)")
+    parser.add_argument(
+        "--val-frames-per-room", type=_count, default=24, help="in rooms held out (%(default)s)"
+    )
     parser.add_argument("--size", type=_size, default=(320, 240), metavar="WxH")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
     parser.add_argument("--workers", type=_count, default=1, help="processes, one thread each")
@@ -93,7 +104,17 @@ def _claim(out: Path, arguments: argparse.Namespace) -> None:
     Raises:
         ValueError: `out` belongs to a run with other settings.
     """
-    names = ("rooms", "frames_per_room", "size", "seed", "split_val", "kind", "trajectory")
+    names = (
+        "rooms",
+        "domain",
+        "frames_per_room",
+        "val_frames_per_room",
+        "size",
+        "seed",
+        "split_val",
+        "kind",
+        "trajectory",
+    )
     settings = json.dumps({name: getattr(arguments, name) for name in names}, indent=1) + "\n"
     file = out / "rooms.json"
     if not file.exists():

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from training.rendering.domain import SPLITS, Part
 from training.rendering.kinds import kind_of
 from training.rendering.room_job import RoomJob, render_room
 from training.rendering.scannet_layout import scene_name, write_splits
@@ -32,14 +33,16 @@ def render_dataset(arguments: argparse.Namespace) -> None:
     splits = splits_of(arguments.rooms, arguments.split_val, arguments.seed)
     names = {split: [scene_name(k) for k in rooms] for split, rooms in splits.items()}
     write_splits(arguments.out, names)
-    frames = arguments.trajectory or arguments.frames_per_room
+    frames = {"train": arguments.frames_per_room, "val": arguments.val_frames_per_room}
+    if arguments.trajectory:
+        frames = dict.fromkeys(SPLITS, arguments.trajectory)
     jobs = [
         RoomJob(
             arguments.out,
             index,
-            split,
+            Part(arguments.domain, split),
             arguments.seed,
-            frames,
+            frames[split],
             arguments.size,
             arguments.furniture,
             arguments.kind or kind_of(position),
@@ -51,8 +54,9 @@ def render_dataset(arguments: argparse.Namespace) -> None:
     # Rooms are rendered in order of their number, so that both splits fill evenly.
     jobs.sort(key=lambda job: job.index)
     todo = [job for job in jobs if not job.folder.exists()]
-    ready = (len(jobs) - len(todo)) * frames
-    with tqdm(total=len(jobs) * frames, unit="frame", initial=ready) as bar:
+    total = sum(job.frames for job in jobs)
+    ready = total - sum(job.frames for job in todo)
+    with tqdm(total=total, unit="frame", initial=ready, smoothing=0.02) as bar:
         for done in _render_all(todo, arguments.workers):
             bar.update(done)
 

@@ -8,7 +8,6 @@ catalogue in Java's properties format). Only the CC0 and CC-BY libraries without
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import yaml
 
+from training.rendering.domain import Part
 from training.rendering.nyu40 import NYU40
 
 LIBRARIES = {
@@ -30,7 +30,6 @@ LIBRARIES = {
 DEFAULT_FOLDER = Path("~/.cache/seg3d2d/furniture")
 _CLASSES = Path(__file__).with_name("furniture_classes.yaml")
 _COMPLETE = "complete"
-MIN_MODELS_TO_SPLIT = 4
 
 
 class FurnitureError(Exception):
@@ -144,21 +143,9 @@ class Catalogue:
                 roles[role].append(_model(key, NYU40[rule["label"]], folder, prefix, entry))
         return cls(folder, roles)
 
-    def for_split(self, split: str, val_share: float = 0.25) -> Catalogue:
-        """The models of one split ('train' or 'val').
-
-        A role with at least MIN_MODELS_TO_SPLIT models is divided, by a hash of the model's key;
-        the others are in both.
-        """
-        chosen: dict[str, list[Model]] = {}
-        for role, models in self.roles.items():
-            if len(models) < MIN_MODELS_TO_SPLIT:
-                chosen[role] = list(models)
-                continue
-            ranked = sorted(models, key=lambda m: hashlib.sha256(m.key.encode()).digest())
-            held_out = {m.key for m in ranked[: max(1, round(val_share * len(ranked)))]}
-            chosen[role] = [m for m in models if (m.key in held_out) == (split == "val")]
-        return Catalogue(self.folder, chosen)
+    def for_part(self, part: Part) -> Catalogue:
+        """The models of one part of the rooms."""
+        return Catalogue(self.folder, {role: part.models(m) for role, m in self.roles.items()})
 
     def credits(self) -> str:
         """Authors per library as Markdown."""

@@ -36,7 +36,13 @@ class FurnishedRoom:
 
 
 def furnish(kind: str, catalogue: Catalogue | None, rng: Generator) -> FurnishedRoom:
-    """Build, furnish and light one room; `rng` decides everything.
+    """Build, furnish and light one room.
+
+    Args:
+        kind: of room.
+        catalogue: furniture models; without it everything is made in code.
+        rng: decides everything. Its `uniform` chooses the parameters of what is made; where things
+            stand is chosen by a plain generator on the same stream.
 
     Raises:
         KeyError: `kind` is not one of ROOM_KINDS.
@@ -45,7 +51,8 @@ def furnish(kind: str, catalogue: Catalogue | None, rng: Generator) -> Furnished
     room = Room(
         float(rng.uniform(*widths)), float(rng.uniform(*depths)), float(rng.uniform(2.35, 3.0))
     )
-    _add_openings(room, kind, rng)
+    placing = np.random.Generator(rng.bit_generator)
+    _add_openings(room, kind, placing)
     builder = SceneBuilder()
     build_shell(room, kind, builder, rng)
     lamps = rng.random() < 0.75 or not any(o.kind == "window" for o in room.openings)
@@ -63,13 +70,13 @@ def furnish(kind: str, catalogue: Catalogue | None, rng: Generator) -> Furnished
         add_ceiling_lamps(room, builder, rng, float(rng.uniform(0.4, 1.2)))
     if light > 0 and rng.random() < 0.45:
         add_sun(room, builder, rng, light * float(rng.uniform(3, 12)))
-    plan = Plan(room, builder, rng)
+    plan = Plan(room, builder, placing)
     pieces = Pieces(catalogue, rng)
-    FURNISH[kind](plan, pieces, rng)
+    FURNISH[kind](plan, pieces, placing)
     if kind not in ("bathroom", "corridor", "classroom") and rng.random() < 0.4:
         _rug(plan, rng)
-    hang(plan, pieces, rng, kind)
-    scatter(builder, plan, pieces, rng, kind)
+    hang(plan, pieces, placing, kind)
+    scatter(builder, plan, pieces, placing, kind)
     return FurnishedRoom(kind, room, plan, builder.build())
 
 

@@ -59,25 +59,29 @@ _KEEP_COLORS = {
 
 
 class Pieces:
-    """Makes pieces by role; works without a catalogue, then everything is made in code."""
+    """Makes pieces by role; works without a catalogue, then everything is made in code.
+
+    Attributes:
+        rng: decides what they look like.
+    """
 
     def __init__(
         self, catalogue: Catalogue | None, rng: Generator, model_share: float = 0.6
     ) -> None:
         self._catalogue = catalogue
-        self._rng = rng
+        self.rng = rng
         self._share = model_share
 
     def make(self, role: str) -> Piece | None:
         """A piece for the role, or None where neither source has one."""
         models = self._catalogue.roles.get(role, ()) if self._catalogue else ()
         made = _MADE.get(role)
-        if models and (made is None or self._rng.random() < self._share):
-            chosen = models[int(self._rng.integers(len(models)))]
+        if models and (made is None or self.rng.random() < self._share):
+            chosen = models[int(self.rng.integers(len(models)))]
             found = self._from_catalogue(chosen, 0.3 if role in _KEEP_COLORS else 1.0)
             if found is not None:
                 return found
-        return None if made is None else made(self._rng)
+        return None if made is None else made(self.rng)
 
     def _from_catalogue(self, model: Model, strength: float) -> Piece | None:
         assert self._catalogue is not None
@@ -85,8 +89,8 @@ class Pieces:
             mesh = load_model(model, self._catalogue.folder)
         except ValueError:
             return None
-        mesh = recolored(mesh, self._rng, strength * float(self._rng.random() < 0.75))
-        scale = self._rng.uniform(0.94, 1.06, 3).astype(np.float32)
+        mesh = recolored(mesh, self.rng, strength * float(self.rng.random() < 0.75))
+        scale = self.rng.uniform(0.94, 1.06, 3).astype(np.float32)
         mesh = Mesh(mesh.vertices * scale, mesh.normals, mesh.uv, mesh.material, mesh.materials)
         parts = _split_vanity(mesh) if model.key in _VANITIES else [(mesh, model.label)]
         width, depth, height = (float(s * k) for s, k in zip(model.size, scale, strict=True))

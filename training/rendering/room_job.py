@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from training.rendering.camera import Intrinsics, Sensor, auto_exposure
+from training.rendering.domain import Part
 from training.rendering.furniture import Catalogue
 from training.rendering.layout import furnish
 from training.rendering.render import Renderer, render_ground_truth
@@ -24,7 +25,7 @@ class RoomJob:
 
     out: Path
     index: int
-    split: str
+    part: Part
     seed: int
     frames: int
     size: tuple[int, int]
@@ -40,9 +41,10 @@ class RoomJob:
 
 def render_room(job: RoomJob) -> Iterator[int]:
     """Render one room into its scene folder, yielding 1 after each frame."""
-    rng = np.random.default_rng([job.seed, job.index])
-    catalogue = Catalogue.load(job.furniture).for_split(job.split)
-    furnished = furnish(job.kind, catalogue, rng)
+    parameters = job.part.generator(job.seed, job.index)
+    catalogue = Catalogue.load(job.furniture).for_part(job.part)
+    furnished = furnish(job.kind, catalogue, parameters)
+    rng = np.random.Generator(parameters.bit_generator)
     fov = float(np.deg2rad(62.0 if job.trajectory else rng.uniform(52, 76)))
     intrinsics = Intrinsics.from_fov(*job.size, fov)
     poses = (walk if job.trajectory else choose_views)(furnished, job.frames, fov, rng)
