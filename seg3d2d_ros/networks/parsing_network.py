@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from seg3d2d_ros.networks.efficientnet_lite import TAP_CHANNELS, EfficientNetLite0
+from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite
 from seg3d2d_ros.networks.feature_pyramid import FeaturePyramid
 
 
-class EfficientNetLite0FPN(nn.Module):
-    """EfficientNet-Lite0 with a feature pyramid; logits at a quarter of the input size.
+class EfficientNetLiteFPN(nn.Module):
+    """EfficientNet-Lite with a feature pyramid; logits at a quarter of the input size.
 
     Args:
         num_classes: number of classes, unlabeled not counted.
+        variant: of the encoder, 0, 1 or 2.
         width: channels of the decoder.
         dropout: probability with which a decoder channel is dropped before the classifier while
             training.
@@ -23,10 +24,12 @@ class EfficientNetLite0FPN(nn.Module):
     output_stride = 4
     multiple = 32
 
-    def __init__(self, num_classes: int, width: int = 96, dropout: float = 0.1) -> None:
+    def __init__(
+        self, num_classes: int, variant: int = 0, width: int = 96, dropout: float = 0.1
+    ) -> None:
         super().__init__()
-        self.encoder = EfficientNetLite0()
-        self.decoder = FeaturePyramid(TAP_CHANNELS[1:], width)
+        self.encoder = EfficientNetLite(variant)
+        self.decoder = FeaturePyramid(self.encoder.tap_channels[1:], width)
         self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
 
-from seg3d2d_ros.networks.parsing_network import EfficientNetLite0FPN
+from seg3d2d_ros.networks.parsing_network import EfficientNetLiteFPN
 
 
 class NetworkError(ValueError):
@@ -28,7 +28,7 @@ class ParsingNetwork(Protocol):
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "efficientnet_lite0_fpn": EfficientNetLite0FPN,
+    "efficientnet_lite_fpn": EfficientNetLiteFPN,
 }
 
 

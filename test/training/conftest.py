@@ -46,7 +46,7 @@ def experiment(rooms, repository):
         "label_space": str(repository / "config" / "labels" / "scannet20.yaml"),
         "data": {"root": str(rooms)},
         "network": {
-            "name": "efficientnet_lite0_fpn",
+            "name": "efficientnet_lite_fpn",
             "config": {"width": 8},
             "imagenet": False,
         },

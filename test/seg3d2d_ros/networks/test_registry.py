@@ -26,7 +26,7 @@ def test_logits_have_the_promised_size(name):
 
 
 def test_every_weight_receives_a_gradient():
-    network = build_network("efficientnet_lite0_fpn", {"width": 16}, 5).train()
+    network = build_network("efficientnet_lite_fpn", {"width": 16}, 5).train()
     network(torch.randn(2, 3, 64, 64)).square().mean().backward()
     idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     # ReLU6 may silence single channels, never whole tensors.
@@ -34,12 +34,12 @@ def test_every_weight_receives_a_gradient():
 
 
 def test_settings_reach_the_network():
-    network = build_network("efficientnet_lite0_fpn", {"width": 24, "dropout": 0.0}, 3)
+    network = build_network("efficientnet_lite_fpn", {"width": 24, "dropout": 0.0}, 3)
     assert network.classifier.weight.shape == (3, 24, 1, 1)
 
 
 def test_unknown_names_say_what_there_is():
-    with pytest.raises(NetworkError, match=r"no network 'resnet99'; known are .*lite0_fpn"):
+    with pytest.raises(NetworkError, match=r"no network 'resnet99'; known are .*lite_fpn"):
         build_network("resnet99", {}, 20)
-    with pytest.raises(NetworkError, match=r"no setting 'depth'; it has dropout, width"):
-        build_network("efficientnet_lite0_fpn", {"depth": 3}, 20)
+    with pytest.raises(NetworkError, match=r"no setting 'depth'; it has dropout, variant, width"):
+        build_network("efficientnet_lite_fpn", {"depth": 3}, 20)
