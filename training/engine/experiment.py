@@ -17,6 +17,9 @@ from training.data.augmentation import AugmentationConfig
 
 Section = TypeVar("Section")
 
+PRECISIONS = ("fp32", "bf16", "fp16")
+OPTIMISERS = ("adamw", "sgd")
+
 
 class ExperimentError(ValueError):
     """An experiment is malformed; the message is one sentence."""
@@ -66,8 +69,11 @@ class TrainingConfig:
         steps: optimiser steps.
         max_minutes: end after about this much training time instead, with the learning rate at 0
             then; 0 means never. Runs ended by time are not reproducible to the bit.
-        batch: images a step and process.
+        batch: images at a time and process.
+        accumulate: such batches a step; their gradients are averaged.
         crop: height and width of the training images, multiples of the network's.
+        optimiser: adamw or sgd.
+        momentum: of sgd.
         learning_rate: peak, of the decoder.
         encoder_rate: the encoder's learning rate as a part of the decoder's.
         weight_decay: of weights with more than one dimension.
@@ -77,7 +83,7 @@ class TrainingConfig:
         ema: decay of the averaged weights, which are those evaluated and exported.
         class_balance: exponent e of the class weights frequency^-e; 0 weighs all pixels alike.
         label_smoothing: of the cross-entropy.
-        precision: fp32 or bf16 (autocast).
+        precision: fp32, bf16 or fp16 (autocast; fp16, with scaled gradients, on CUDA only).
         threads: of PyTorch; 0 leaves them as they are.
         seed: of all chance.
         log_every: steps between TensorBoard scalars.
@@ -90,7 +96,10 @@ class TrainingConfig:
     steps: int
     max_minutes: float = 0.0
     batch: int = 8
+    accumulate: int = 1
     crop: tuple[int, int] = (224, 288)
+    optimiser: str = "adamw"
+    momentum: float = 0.9
     learning_rate: float = 1e-3
     encoder_rate: float = 0.3
     weight_decay: float = 0.01
@@ -110,9 +119,14 @@ class TrainingConfig:
     evaluate_frames: int = 64
 
     def __post_init__(self) -> None:
-        if self.precision not in ("fp32", "bf16"):
-            raise ExperimentError(f"training.precision is '{self.precision}', must be fp32 or bf16")
-        for name in ("steps", "batch", "log_every", "checkpoint_every", "keep", "evaluate_frames"):
+        for name, allowed in (("precision", PRECISIONS), ("optimiser", OPTIMISERS)):
+            if getattr(self, name) not in allowed:
+                raise ExperimentError(
+                    f"training.{name} is '{getattr(self, name)}', must be one of "
+                    f"{', '.join(allowed)}"
+                )
+        counts = ("steps", "batch", "accumulate", "log_every", "checkpoint_every", "keep")
+        for name in (*counts, "evaluate_frames"):
             if getattr(self, name) < 1:
                 raise ExperimentError(f"training.{name} is {getattr(self, name)}, must be above 0")
 

@@ -46,6 +46,14 @@ def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[st
     ]
 
 
+def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW or SGD with momentum over :func:`parameter_groups`."""
+    groups = parameter_groups(network, config)
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
 def class_weights(frequencies: npt.NDArray[np.float64], exponent: float) -> Tensor:
     """Weights frequency^-exponent, scaled to a mean of 1 over pixels.
 

@@ -26,12 +26,12 @@ from training.data.scannet_frames import ScanNetFrames
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from training.engine.components import input_spec, new_network, training_frames
 from training.engine.evaluation import evaluate
-from training.engine.experiment import Experiment, ExperimentError
+from training.engine.experiment import Experiment, ExperimentError, experiment_from_mapping
 from training.engine.optimisation import (
     AveragedWeights,
     class_weights,
     learning_rate_factor,
-    parameter_groups,
+    new_optimiser,
     parsing_loss,
 )
 from training.engine.predictor import NetworkPredictor
@@ -83,12 +83,16 @@ class Trainer:
         self.stride = geometry(self.network)[0]
         self.spec = input_spec(experiment, self.network)
         self.graph = ParsingGraph(self.network, self.spec.mean, self.spec.std, 1.0).to(device)
-        self.optimiser = torch.optim.AdamW(parameter_groups(self.network, self.config))
+        self.optimiser = new_optimiser(self.network, self.config)
+        scaled = self.config.precision == "fp16"
+        if scaled and torch.device(device).type != "cuda":
+            raise ExperimentError("training.precision fp16 needs a CUDA device; use bf16")
+        self.scaler = torch.amp.GradScaler(torch.device(device).type, enabled=scaled)
         self.averaged = AveragedWeights(self.network, self.config.ema)
         self.weights = class_weights(self._frequencies(), self.config.class_balance).to(device)
         self.batches = TrainingBatches(
             self.train_frames,
-            batch=self.config.batch,
+            batch=self.config.batch * self.config.accumulate,
             crop=self.config.crop,
             config=experiment.augmentation,
             seed=self.config.seed,
@@ -106,7 +110,9 @@ class Trainer:
         path = self.folder / "config.yaml"
         wanted = self.experiment.to_mapping()
         if path.exists():
-            if yaml.safe_load(path.read_text(encoding="utf-8")) != wanted:
+            there = yaml.safe_load(path.read_text(encoding="utf-8"))
+            # by way of the experiment, so that settings added since have their defaults
+            if experiment_from_mapping(there).to_mapping() != wanted:
                 raise ExperimentError(
                     f"{self.folder} holds a run with other settings; choose another folder"
                 )
@@ -132,6 +138,7 @@ class Trainer:
         state = load_checkpoint(path)
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state.get("scaler", {}))
         for name, value in state["averaged"].items():
             self.averaged.state[name].copy_(value)
         self.step, self.minutes = state["step"], state["minutes"]
@@ -143,6 +150,7 @@ class Trainer:
         state = {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "averaged": self.averaged.state,
             "step": self.step,
             "minutes": self.minutes,
@@ -163,26 +171,37 @@ class Trainer:
         # Chance is a function of seed and step alone, so that a resumed run sees the same.
         seeds = np.random.SeedSequence([self.config.seed, 3, self.workers.rank, self.step])
         torch.manual_seed(int(seeds.generate_state(1)[0]))
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            logits = self.graph.logits(images.to(self.device))
         row, column = np.random.default_rng([self.config.seed, 2, self.step]).integers(0, 2, 2)
-        loss = parsing_loss(
+        phase = (int(row), int(column))
+        self.optimiser.zero_grad()
+        total = 0.0
+        parts = self.config.accumulate
+        for some, truth in zip(images.chunk(parts), labels.chunk(parts), strict=True):
+            loss = self._loss(some, truth, phase) / parts
+            self.scaler.scale(loss).backward()
+            total += float(loss.detach())
+        self.workers.average_gradients(self.network.parameters())
+        self.scaler.unscale_(self.optimiser)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.averaged.update(self.network, self.step)
+        return total
+
+    def _loss(self, images: Tensor, labels: Tensor, phase: tuple[int, int]) -> Tensor:
+        dtype = torch.float16 if self.config.precision == "fp16" else torch.bfloat16
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, dtype, enabled=self.config.precision != "fp32"):
+            logits = self.graph.logits(images.to(self.device))
+        return parsing_loss(
             logits,
             labels.to(self.device),
             weights=self.weights,
             stride=self.stride,
             unlabeled=self.label_space.unlabeled,
             smoothing=self.config.label_smoothing,
-            phase=(int(row), int(column)),
+            phase=phase,
         )
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.workers.average_gradients(self.network.parameters())
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        self.optimiser.step()
-        self.averaged.update(self.network, self.step)
-        return float(loss.detach())
 
     def run(self, until: int | None = None) -> dict[str, Any] | None:
         """Train to the end and evaluate; or stop at a step, with a checkpoint.

@@ -48,7 +48,7 @@ def test_overrides(experiment, tmp_path):
         ("training.steps=true", "training.steps is True, must be of type int"),
         ("training.steps=0", "training.steps is 0, must be above 0"),
         ("training.crop=[64]", r"training.crop is \[64\], must be a list of 2"),
-        ("training.precision=fp8", "training.precision is 'fp8', must be fp32 or bf16"),
+        ("training.precision=fp8", "training.precision is 'fp8', must be one of fp32, bf16, fp16"),
         ("training=3", "training must be a mapping, not 3"),
         ("name.first=a", "'name' is a value, not a section"),
         ("steps", "'steps' is no override"),

@@ -14,6 +14,7 @@ from training.engine.optimisation import (  # noqa: E402
     AveragedWeights,
     class_weights,
     learning_rate_factor,
+    new_optimiser,
     parameter_groups,
     parsing_loss,
 )
@@ -92,6 +93,21 @@ def test_only_matrices_decay_and_the_encoder_learns_slower():
         (2, 4): (1e-2, 0.5),
         (2,): (1e-2, 0.0),
     }
+
+
+def test_optimisers():
+    network = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.ones_(network.weight)
+    config = TrainingConfig(
+        steps=1, optimiser="sgd", momentum=0.5, learning_rate=0.1, weight_decay=0.0
+    )
+    optimiser = new_optimiser(network, config)
+    for _ in range(2):
+        network.weight.grad = torch.ones(1, 2)
+        optimiser.step()
+    # velocities 1 and 1.5, times 0.1
+    assert torch.allclose(network.weight, torch.full((1, 2), 1 - 0.25))
+    assert isinstance(new_optimiser(network, TrainingConfig(steps=1)), torch.optim.AdamW)
 
 
 def test_averaged_weights_follow_the_recurrence():

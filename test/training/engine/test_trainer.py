@@ -76,6 +76,35 @@ def test_time_ends_a_run(experiment, tmp_path):
     assert run.run()["steps"] == run.step == 1
 
 
+def test_accumulated_gradients_are_the_mean_of_those_of_the_parts(
+    experiment, tmp_path, monkeypatch
+):
+    experiment["training"] |= {"accumulate": 3, "precision": "fp32", "clip": 1e9}
+    experiment["network"]["config"]["dropout"] = 0.0
+    run = trainer(experiment, tmp_path / "run")
+    images, labels = run.batches.at(0)
+    assert len(images) == 6
+    # the same pixels under each half-size one, which are otherwise drawn
+    loss = run._loss
+    monkeypatch.setattr(run, "_loss", lambda some, truth, phase: loss(some, truth, (0, 0)))
+    run.network.train()
+    expected = [torch.zeros_like(parameter) for parameter in run.network.parameters()]
+    for k in range(3):
+        run.network.zero_grad()
+        loss(images[2 * k : 2 * k + 2], labels[2 * k : 2 * k + 2], (0, 0)).backward()
+        for total, parameter in zip(expected, run.network.parameters(), strict=True):
+            total.add_(parameter.grad / 3)
+    run._train_step(images, labels)
+    for parameter, total in zip(run.network.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, total, rtol=1e-3, atol=1e-5)
+
+
+def test_half_precision_without_cuda_is_refused(experiment, tmp_path):
+    experiment["training"]["precision"] = "fp16"
+    with pytest.raises(ExperimentError, match="fp16 needs a CUDA device"):
+        trainer(experiment, tmp_path / "run")
+
+
 def test_two_classes_are_learnt(experiment, tmp_path):
     experiment["training"] |= {
         "steps": 60,
