@@ -60,6 +60,7 @@ TRAINING = [
     "pyoidn>=0.4",
 ]
 TEST = [
+    "torchmetrics>=1.4",
     "pytest>=8,<9",
     "coverage>=7.10",
     "hypothesis>=6.100",

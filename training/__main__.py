@@ -31,23 +31,16 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from seg3d2d_ros.bundle import ModelBundle
-    from seg3d2d_ros.parser import ParserConfig
-    from training.data.scannet_frames import ScanNetFrames
-    from training.engine.evaluation import evaluate
-    from training.engine.predictor import NetworkPredictor
-    from training.export import bundle_metrics, load_run
+    from training.evaluation_run import evaluate_model
 
-    if (arguments.model / "bundle.yaml").is_file():
-        bundle = ModelBundle.load(arguments.model)
-        frames = ScanNetFrames(arguments.data, arguments.split, bundle.label_space)
-        config = ParserConfig(arguments.backend, precision=arguments.precision)
-        metrics = bundle_metrics(bundle, frames, config)
-    else:
-        run = load_run(arguments.model)
-        frames = ScanNetFrames(arguments.data, arguments.split, run.label_space)
-        predict = NetworkPredictor(run.graph, run.spec)
-        metrics = evaluate(predict, frames, run.label_space).metrics()
+    metrics = evaluate_model(
+        arguments.model,
+        arguments.data,
+        arguments.split,
+        out=arguments.out,
+        backend=arguments.backend,
+        precision=arguments.precision,
+    )
     print(json.dumps(metrics, indent=2))
     return 0
 
@@ -93,6 +86,9 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     evaluate.add_argument("--split", default="val")
     evaluate.add_argument("--backend", default="auto", help="of a bundle")
     evaluate.add_argument("--precision", default="auto", help="of a bundle")
+    evaluate.add_argument(
+        "--out", type=Path, help="folder for metrics.json, confusion.csv and report.html"
+    )
     evaluate.set_defaults(run=_evaluate)
 
     export = verbs.add_parser("export", help="write a run as a model bundle")

@@ -30,7 +30,7 @@ from training.engine.calibration import (
 )
 from training.engine.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint
 from training.engine.components import input_spec, training_frames
-from training.engine.evaluation import evaluate
+from training.engine.evaluation import Predictor, evaluate
 from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.predictor import NetworkPredictor
 from training.model_card import model_card
@@ -115,20 +115,25 @@ def onnx_agreement(
     return min(agreements)
 
 
+def bundle_predictor(parser: SceneParser) -> Predictor:
+    """The robot's own parser as evaluation calls it; it raises ExportError where parsing fails."""
+
+    def predict(image: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        result = parser.parse(image)
+        if isinstance(result, ParseFailure):
+            raise ExportError(f"the bundle {parser.bundle.path} fails: {result.reason}")
+        return result.labels
+
+    return predict
+
+
 def bundle_metrics(bundle: ModelBundle, dataset: ScanNetFrames, config: ParserConfig) -> Any:
     """Metrics of a bundle on a data set, through the robot's own parser.
 
     Raises:
         ExportError: if a frame cannot be parsed.
     """
-    parser = SceneParser(bundle, config)
-
-    def predict(image: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        result = parser.parse(image)
-        if isinstance(result, ParseFailure):
-            raise ExportError(f"the bundle {bundle.path} fails: {result.reason}")
-        return result.labels
-
+    predict = bundle_predictor(SceneParser(bundle, config))
     return evaluate(predict, dataset, bundle.label_space).metrics()
 
 

@@ -20,7 +20,7 @@ def model_card(
 
     Args:
         bundle: the model.
-        metrics: as :meth:`training.engine.evaluation.ConfusionMatrix.metrics` gives them, with
+        metrics: as :meth:`seg3d2d_ros.confusion_matrix.ConfusionMatrix.metrics` gives them, with
             ``data``, the words for what they were measured on.
         provenance: experiment, command, commit, dataset, seed and steps.
         remarks: further Markdown, such as what was seen on other pictures.

@@ -119,7 +119,7 @@ def desk_group(plan: Plan, pieces: Pieces, rng: Generator) -> None:
     if chair is not None and rng.random() < 0.9:
         forward = desk.size[1] / 2 + chair.size[1] / 2 + float(rng.uniform(-0.25, 0.3))
         plan.facing(placed, chair, float(rng.normal(0, 0.15)), forward, spread=0.4)
-    if rng.random() < 0.7 and desk.size[2] < 0.85:
+    if rng.random() < 0.8 and desk.size[2] < 0.85:
         _stand_on(plan, pieces, placed, "monitor", 0.05)
     elif rng.random() < 0.4 and desk.size[2] < 0.85:
         _stand_on(plan, pieces, placed, "table_lamp", 0.1)

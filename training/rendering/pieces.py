@@ -22,8 +22,8 @@ _MADE: dict[str, Callable[[Generator], Piece]] = {
     "armchair": lambda rng: seating.sofa(rng, 1),
     "sofa": seating.sofa,
     "dining_table": storage.table,
-    "coffee_table": lambda rng: storage.table(rng, "table", float(rng.uniform(0.32, 0.52))),
-    "desk": lambda rng: storage.table(rng, "desk"),
+    "coffee_table": lambda rng: storage.table(rng, float(rng.uniform(0.32, 0.52))),
+    "desk": storage.desk,
     "bed": seating.bed,
     "nightstand": lambda rng: piece(
         storage.storage(rng, rng.uniform(0.38, 0.55), 0.4, rng.uniform(0.4, 0.6), "drawers"),

@@ -135,52 +135,80 @@ def bookshelf(rng: Generator) -> Piece:
     return piece(merge(parts), "bookshelf")
 
 
-def table(rng: Generator, label: str = "table", height: float | None = None) -> Piece:
-    """A table or desk: rectangular or round top on legs, panels or a pedestal."""
+def table(rng: Generator, height: float | None = None) -> Piece:
+    """A table: rectangular or round top on legs, panels (if low) or a pedestal."""
     h = float(rng.uniform(0.7, 0.78)) if height is None else height
     low = h < 0.6
     w = rng.uniform(0.7, 1.3) if low else rng.uniform(0.9, 2.0)
-    d = rng.uniform(0.45, 0.75) if low else rng.uniform(0.6, 0.95)
-    top = surfaces.wood(rng) if rng.random() < 0.65 else surfaces.lacquer(rng, 0.1)
-    base = (
-        top if rng.random() < 0.45 else (surfaces.metal(rng) if rng.random() < 0.5 else body(rng))
-    )
-    t = rng.uniform(0.018, 0.05)
+    d = rng.uniform(0.45, 0.75) if low else rng.uniform(0.65, 1.0)
+    top, base, t = _top_and_base(rng)
     style = rng.random()
-    if style < 0.15 and label == "table":
+    if style < 0.2:
         w = d = rng.uniform(0.6, 1.2)
         parts = [
             lathe([(1e-4, h - t), (w / 2, h - t), (w / 2, h), (1e-4, h)], top, 32),
             cylinder(0.04, 0.02, h - t, base),
             cylinder(w * 0.28, 0.0, 0.03, base, 24),
         ]
+        return piece(merge(parts), "table")
+    parts = [_plate(w, d, h, t, top)]
+    if low and style > 0.75:
+        parts += _side_panels(w, d, h - t, base)
     else:
-        parts = [box((-w / 2, -d / 2, h - t), (w / 2, d / 2, h), top)]
-        if style < 0.7:
-            parts += legs(rng, (w, d, h - t), rng.uniform(0.018, 0.04), base)
-            if rng.random() < 0.5:
-                parts.append(
-                    box(
-                        (-w / 2 + 0.05, -d / 2 + 0.05, h - t - 0.08),
-                        (w / 2 - 0.05, d / 2 - 0.05, h - t),
-                        base,
-                    )
-                )
-        else:
-            for side in (-1, 1):
-                x = side * (w / 2 - 0.03)
-                parts.append(
-                    box((x - 0.015, -d / 2 + 0.03, 0), (x + 0.015, d / 2 - 0.03, h - t), base)
-                )
-            parts.append(
-                box(
-                    (-w / 2 + 0.04, d / 2 - 0.08, h * 0.4),
-                    (w / 2 - 0.04, d / 2 - 0.06, h - t),
-                    base,
-                )
-            )
-    if label == "desk" and rng.random() < 0.5:
-        x = w / 2 - 0.42
-        drawers = storage(rng, 0.38, d - 0.08, h - t, "drawers", material=top)
-        parts.append(drawers.placed(x + 0.19, 0))
-    return piece(merge(parts), label)
+        parts += legs(rng, (w, d, h - t), rng.uniform(0.018, 0.04), base)
+        if rng.random() < 0.5:
+            low_corner = (-w / 2 + 0.05, -d / 2 + 0.05, h - t - 0.08)
+            parts.append(box(low_corner, (w / 2 - 0.05, d / 2 - 0.05, h - t), base))
+    return piece(merge(parts), "table")
+
+
+def desk(rng: Generator) -> Piece:
+    """A desk: a shallow top with a panel at its back, mostly with drawers, some with a shelf."""
+    h = float(rng.uniform(0.7, 0.78))
+    w, d = rng.uniform(0.95, 1.8), rng.uniform(0.5, 0.8)
+    top, base, t = _top_and_base(rng)
+    parts = [_plate(w, d, h, t, top)]
+    if rng.random() < 0.45:
+        parts += legs(rng, (w, d, h - t), rng.uniform(0.015, 0.03), base)
+    else:
+        parts += _side_panels(w, d, h - t, base)
+    panel_low = h * rng.uniform(0.25, 0.55)
+    parts.append(
+        box((-w / 2 + 0.04, d / 2 - 0.08, panel_low), (w / 2 - 0.04, d / 2 - 0.06, h - t), base)
+    )
+    sides = [-1, 1] if w > 1.35 and rng.random() < 0.35 else [int(rng.choice([-1, 1]))]
+    if rng.random() < 0.85:
+        fronts = top if rng.random() < 0.6 else body(rng)
+        wide = rng.uniform(0.32, 0.42)
+        for side in sides:
+            drawers = storage(rng, wide, d - 0.08, h - t, "drawers", material=fronts)
+            parts.append(drawers.placed(side * (w / 2 - 0.04 - wide / 2), 0))
+    if rng.random() < 0.2:
+        shelf = h + rng.uniform(0.2, 0.4)
+        parts.append(box((-w / 2, d / 2 - 0.24, shelf), (w / 2, d / 2, shelf + 0.02), top))
+        for side in (-1, 1):
+            x = side * (w / 2 - 0.01)
+            parts.append(box((x - 0.01, d / 2 - 0.24, h), (x + 0.01, d / 2, shelf), top))
+        parts.append(box((-w / 2, d / 2 - 0.015, h), (w / 2, d / 2, shelf), top))
+    return piece(merge(parts), "desk")
+
+
+def _top_and_base(rng: Generator) -> tuple[Material, Material, float]:
+    """Materials of the plate and of what carries it, and the plate's thickness in metres."""
+    top = surfaces.wood(rng) if rng.random() < 0.65 else surfaces.lacquer(rng, 0.1)
+    other = surfaces.metal(rng) if rng.random() < 0.5 else body(rng)
+    return top, top if rng.random() < 0.45 else other, rng.uniform(0.018, 0.05)
+
+
+def _plate(w: float, d: float, h: float, thickness: float, material: Material) -> Mesh:
+    return box((-w / 2, -d / 2, h - thickness), (w / 2, d / 2, h), material)
+
+
+def _side_panels(w: float, d: float, height: float, material: Material) -> list[Mesh]:
+    panels = []
+    for side in (-1, 1):
+        x = side * (w / 2 - 0.03)
+        panels.append(
+            box((x - 0.015, -d / 2 + 0.03, 0), (x + 0.015, d / 2 - 0.03, height), material)
+        )
+    return panels

@@ -44,7 +44,7 @@ def _candidate(furnished: FurnishedRoom, rng: Generator) -> Pose:
     room = furnished.room
     things = furnished.plan.placed
     height = float(rng.uniform(0.3, 1.0) if rng.random() < 0.35 else rng.uniform(1.0, 1.8))
-    if things and rng.random() < 0.7:
+    if things and rng.random() < 0.65:
         # By class first, so that the one counter is looked at as often as the six chairs together.
         labels = sorted({label for thing in things for _, label in thing.piece.parts})
         weight = np.array([1.0 if label in SCANNET20_IDS else 0.25 for label in labels])
@@ -55,7 +55,7 @@ def _candidate(furnished: FurnishedRoom, rng: Generator) -> Pose:
         target = np.array([thing.x, thing.y, size[2] * rng.uniform(0.3, 1.1)])
         target[:2] += rng.normal(0, 0.25, 2)
         target[2] = min(target[2], 1.8)
-        distance = float(rng.uniform(0.6, 2.2) if rng.random() < 0.6 else rng.uniform(1.5, 4.5))
+        distance = float(rng.uniform(0.6, 2.2) if rng.random() < 0.45 else rng.uniform(1.5, 4.5))
         angle = thing.yaw - np.pi / 2 + rng.normal(0, 0.9)
         eye = np.array([target[0], target[1], 0.0]) + distance * np.array(
             [np.cos(angle), np.sin(angle), 0.0]
