@@ -12,6 +12,9 @@ VENV := .venv
 PIP := PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 # Node and player talk on loopback only, whatever the shell says.
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
+# .venv holds a ROS of its own; one that the shell has sourced would mix with it.
+unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH
+unexport RMW_IMPLEMENTATION ROS_DISTRO ROS_VERSION ROS_LOCALHOST_ONLY
 
 .PHONY: demo test lint clean
 .DELETE_ON_ERROR:

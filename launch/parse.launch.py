@@ -4,23 +4,20 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
-from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from seg3d2d_ros.parameters import parameter_specs
 from seg3d2d_ros.share import share_path
-from seg3d2d_ros.transport import transport_environment
 
-BOOLEANS = ["true", "false"]
 SPECS = {spec.name: spec for spec in parameter_specs()}
 FROM_FILE = ""
 """Default of arguments that override a parameter: the parameter file's value stays."""
+BOOLEANS = [FROM_FILE, "true", "false"]
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -37,15 +34,17 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "use_sim_time",
-            default_value="false",
+            default_value=FROM_FILE,
             choices=BOOLEANS,
-            description="Take the time from /clock (simulation, bags played with --clock)",
+            description="Take the time from /clock (simulation, bags played with --clock); "
+            "empty: as in params_file, else false",
         ),
         DeclareLaunchArgument(
             "autostart",
-            default_value="true",
+            default_value=FROM_FILE,
             choices=BOOLEANS,
-            description="Configure and activate the node; false leaves that to a lifecycle manager",
+            description="Configure and activate the node; false leaves that to a lifecycle "
+            "manager; empty: as in params_file",
         ),
         DeclareLaunchArgument(
             "log_level",
@@ -76,7 +75,10 @@ def generate_launch_description() -> LaunchDescription:
             "empty: as in params_file",
         ),
         DeclareLaunchArgument(
-            "rviz", default_value="false", choices=BOOLEANS, description="Show the result in RViz"
+            "rviz",
+            default_value="false",
+            choices=["true", "false"],
+            description="Show the result in RViz",
         ),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=launch_nodes)])
@@ -89,19 +91,15 @@ def launch_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         return LaunchConfiguration(name).perform(context)
 
     overrides: dict[str, object] = {
-        "use_sim_time": value("use_sim_time") == "true",
-        "autostart": value("autostart") == "true",
+        name: value(name) for name in ("image_transport", "bundle", "device") if value(name)
     }
-    for name in ("image_transport", "bundle", "device"):
-        if value(name) != FROM_FILE:
-            overrides[name] = value(name)
+    for name in ("use_sim_time", "autostart"):
+        if value(name):
+            overrides[name] = value(name) == "true"
     image = value("image")
     camera_info = posixpath.join(posixpath.dirname(image), "camera_info")
 
-    environment = transport_environment(os.environ, Path.cwd())
-    actions: list[LaunchDescriptionEntity] = [
-        SetEnvironmentVariable(name, path) for name, path in environment.items()
-    ]
+    actions: list[LaunchDescriptionEntity] = []
     actions.append(
         Node(
             package="seg3d2d",

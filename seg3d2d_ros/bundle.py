@@ -12,6 +12,7 @@ folder can rewrite the hashes. Loading runs no code from a bundle.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ from seg3d2d_ros.share import share_folders
 
 FORMAT_VERSION = 1
 _MAX_YAML_BYTES = 1 << 20
+_MAX_INPUT_PIXELS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class ModelBundle:
             raise BundleError(
                 f"{folder / 'bundle.yaml'}: {error}; export the model again"
             ) from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleError(
                 f"{folder / 'bundle.yaml'} is malformed ({type(error).__name__}: {error}); "
                 "export the model again"
@@ -178,7 +180,7 @@ def _check_yaml_hash(folder: Path, digest: str) -> None:
 def _parse_yaml(folder: Path, content: bytes) -> dict[str, Any]:
     try:
         mapping = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         summary = " ".join(str(error).split())
         raise BundleError(
             f"{folder / 'bundle.yaml'} is no plain YAML ({summary}); get the bundle again"
@@ -221,14 +223,18 @@ def _weights(folder: Path, entry: Mapping[str, Any]) -> WeightsFile:
 def _bundle_from_mapping(folder: Path, digest: str, mapping: Mapping[str, Any]) -> ModelBundle:
     spec = mapping["input"]
     mean, std = (tuple(float(v) for v in spec[key]) for key in ("mean", "std"))
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise ValueError("input mean and std must be three numbers each, std above 0")
+    if len(mean) != 3 or len(std) != 3 or not all(map(math.isfinite, mean + std)) or min(std) <= 0:
+        raise ValueError("input mean and std must be three finite numbers each, std above 0")
     height, width, multiple = (int(spec[key]) for key in ("height", "width", "multiple"))
     if min(height, width, multiple) < 1 or height % multiple or width % multiple:
         raise ValueError(f"input size {height}x{width} is no multiple of {multiple}")
+    if height * width > _MAX_INPUT_PIXELS:
+        raise ValueError(f"input size {height}x{width} is beyond {_MAX_INPUT_PIXELS} pixels")
     temperature = float(mapping["temperature"])
-    if not temperature > 0:
-        raise ValueError("temperature must be above 0")
+    if not 0 < temperature < math.inf:
+        raise ValueError("temperature must be above 0 and finite")
+    if not mapping["weights"]:
+        raise ValueError("it lists no weights")
     return ModelBundle(
         path=folder,
         hash=digest,

@@ -72,11 +72,17 @@ def write_bundle(
         credits: lines that name whose work the model builds on.
 
     Raises:
-        BundleError: if what was given makes no valid bundle, or it can't be written.
+        BundleError: if what was given makes no valid bundle, the folder holds something else, or
+            it can't be written.
     """
     if not weights:
         raise BundleError(f"bundle {folder} needs at least one weights file")
     folder = Path(folder)
+    if folder.exists() and not _may_be_replaced(folder):
+        raise BundleError(
+            f"{folder} holds something else than a model bundle and is left as it is; give the "
+            "name of a new folder"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -157,6 +163,18 @@ def _png(image: npt.NDArray[Any]) -> bytes:
     if not done:
         raise BundleError(f"an image of shape {image.shape} and type {image.dtype} is no PNG")
     return encoded.tobytes()
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Whether a folder is empty or a bundle and nothing else at its top."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    if not names:
+        return True
+    known = {"bundle.yaml", "bundle.sha256", "MODEL_CARD.md", "reference"}
+    others = {name for name in names - known if not name.startswith("model")}
+    return not others and {"bundle.yaml", "bundle.sha256"} <= names
 
 
 def _replace_folder(new: Path, target: Path) -> None:

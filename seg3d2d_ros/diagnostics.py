@@ -12,14 +12,22 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from seg3d2d_ros.statistics import Drop, Percentiles, StatisticsSnapshot
 
 _FAULTS = (Drop.UNDECODABLE, Drop.ERROR)
+_WHY = {
+    Drop.SUPERSEDED: "the image in work does not end",
+    Drop.STALE: "all are older than max_image_age; check that the camera's clock is this machine's",
+    Drop.UNDECODABLE: "none can be decoded",
+    Drop.ERROR: "all fail",
+    Drop.RATE_LIMITED: "max_rate is too low for them",
+}
 
 
 class DiagnosticsReporter:
     """Makes the diagnostic status of one node.
 
-    The level is WARN when images that can't be parsed came since the last report, when none came
-    though the node is active, or when it is not configured; ERROR when every new image failed or
-    configuring failed.
+    The level is WARN when some images failed since the last report, when images come but none is
+    parsed, when none comes though the node is active, or when it is not configured; ERROR when all
+    images since then failed or configuring failed. What a failure made of it stays until another
+    image is done.
 
     Args:
         node_name: fully qualified name of the node.
@@ -29,6 +37,8 @@ class DiagnosticsReporter:
         self._node_name = node_name
         self._last_parsed = 0
         self._last_faults = 0
+        self._last_drops = dict.fromkeys(Drop, 0)
+        self._failure: tuple[bytes, str] | None = None
 
     def message(
         self,
@@ -71,14 +81,24 @@ class DiagnosticsReporter:
         faults = sum(snapshot.drops[reason] for reason in _FAULTS)
         new_faults, self._last_faults = faults - self._last_faults, faults
         new_parsed, self._last_parsed = snapshot.parsed - self._last_parsed, snapshot.parsed
+        new_drops = {k: count - self._last_drops[k] for k, count in snapshot.drops.items()}
+        self._last_drops = dict(snapshot.drops)
         if state != "active":
             level = DiagnosticStatus.OK if state == "inactive" else DiagnosticStatus.WARN
             return level, f"node is {state}"
         if new_faults:
             level = DiagnosticStatus.WARN if new_parsed else DiagnosticStatus.ERROR
-            return level, f"{new_faults} images failed, the last because {snapshot.last_fault}"
+            text = f"{new_faults} images failed, the last because {snapshot.last_fault}"
+            self._failure = level, text
+        elif new_parsed:
+            self._failure = None
         if camera_fault:
             return DiagnosticStatus.WARN, camera_fault
+        if self._failure is not None:
+            return self._failure
+        main = max(new_drops, key=lambda reason: new_drops[reason])
+        if new_drops[main] and not snapshot.output_rate and main is not Drop.DISABLED:
+            return DiagnosticStatus.WARN, f"images come, but none is parsed: {_WHY[main]}"
         return DiagnosticStatus.OK, (
             f"{snapshot.output_rate:.1f} of {snapshot.input_rate:.1f} images per second parsed"
         )

@@ -100,10 +100,11 @@ class FrameWorker:
         if self.max_rate <= 0:
             return True
         now, period = self._now(), 1.0 / self.max_rate
-        if now < self._next_due:
+        # a due time further off than a period stems from a lower rate
+        if now < self._next_due <= now + period:
             return False
         # counting on from the due time keeps the average; after a pause it starts anew
-        self._next_due = (now if now - self._next_due > period else self._next_due) + period
+        self._next_due = (now if abs(now - self._next_due) > period else self._next_due) + period
         return True
 
     def _run(self) -> None:

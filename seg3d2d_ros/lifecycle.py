@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Lifecycle callbacks that don't fail in silence."""
+"""Lifecycle requests that neither fail in silence nor end the node."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 NodeT = TypeVar("NodeT")
@@ -28,3 +29,15 @@ def logging_exceptions(
             return TransitionCallbackReturn.ERROR
 
     return guarded
+
+
+def spin_once(executor: Any, node: Any, timeout_s: float) -> None:
+    """Let an executor handle what comes within a time, whatever is asked of the node.
+
+    rclpy of Humble and Jazzy lets RCLError through when the lifecycle state does not allow the
+    transition asked for, such as configuring a node that has configured itself.
+    """
+    try:
+        executor.spin_once(timeout_sec=timeout_s)
+    except RCLError as error:
+        node.get_logger().error(f"request not fulfilled: {' '.join(str(error).split())}")

@@ -98,6 +98,21 @@ def has_finite_intrinsics(camera_info: Any) -> bool:
     return all(math.isfinite(value) for value in values)
 
 
+def describes_image(camera_info: Any, height: int, width: int) -> bool:
+    """Whether a sensor_msgs/CameraInfo can be that of an image of this size.
+
+    Its size is the sensor's; the image may be a region of it, binned. A size of zero says nothing.
+    """
+    roi = camera_info.roi
+    for side, full, part, binning in (
+        (width, camera_info.width, roi.width, camera_info.binning_x),
+        (height, camera_info.height, roi.height, camera_info.binning_y),
+    ):
+        if full and side != (part or full) // max(binning, 1):
+            return False
+    return True
+
+
 def _byte_array(data: bytes) -> array.array[int]:
     # the one type that rclpy takes without looking at every byte, in every distribution
     return array.array("B", data)

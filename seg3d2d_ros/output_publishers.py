@@ -18,6 +18,7 @@ from seg3d2d_ros.messages import (
     LABEL_INFO_TOPIC,
     LABEL_INFO_TYPE,
     compressed_label_message,
+    describes_image,
     has_finite_intrinsics,
     image_message,
     label_info_message,
@@ -39,6 +40,7 @@ class OutputPublishers:
         output: rules for the published labels.
         overlay_alpha: weight of the label colours in the overlay.
         invalid_camera_infos: camera infos relayed whose intrinsics are not finite.
+        unfit_camera_infos: labels whose camera info was of another image size and not relayed.
     """
 
     def __init__(self, node: LifecycleNode, output: LabelOutput, overlay_alpha: float) -> None:
@@ -46,6 +48,7 @@ class OutputPublishers:
         self.output = output
         self.overlay_alpha = overlay_alpha
         self.invalid_camera_infos = 0
+        self.unfit_camera_infos = 0
         self._camera_info: CameraInfo | None = None
         self._palette = output.label_space.palette()
         self._label_info_subscribers = 0
@@ -92,7 +95,7 @@ class OutputPublishers:
         labels = self.output.apply(result)
         self._label.publish(image_message(msg.header, labels))
         camera_info = self._camera_info
-        if camera_info is not None:
+        if camera_info is not None and self._fits(camera_info, *labels.shape):
             camera_info.header = msg.header
             self._relayed_info.publish(camera_info)
         if result.confidence is not None and self._confidence.get_subscription_count():
@@ -102,6 +105,17 @@ class OutputPublishers:
         if self._overlay.get_subscription_count():
             overlay = blend_overlay(image, labels, self._palette, self.overlay_alpha)
             self._overlay.publish(image_message(msg.header, overlay))
+
+    def _fits(self, camera_info: CameraInfo, height: int, width: int) -> bool:
+        if describes_image(camera_info, height, width):
+            return True
+        self.unfit_camera_infos += 1
+        if self.unfit_camera_infos == 1:
+            self._node.get_logger().warning(
+                f"camera_info is of images of {camera_info.width}x{camera_info.height}, but they "
+                f"are {width}x{height}; it is not relayed: check that it is the same camera's"
+            )
+        return False
 
     def tick(self, now_s: float) -> None:
         """Publish the label info when it is due or a subscriber has come; call this often.

@@ -97,7 +97,10 @@ class NodeParameters:
         DEFAULT_BUNDLE, "Model bundle: a folder, or the name of a model that ships with the package"
     )
     backend: str = _parameter(
-        "auto", "Inference runtime; auto takes the first installed", choices=("auto", *BACKENDS)
+        "auto",
+        "Inference runtime; auto takes onnxruntime where it has CUDA, else the first installed "
+        "that can run the model",
+        choices=("auto", *BACKENDS),
     )
     device: str = _parameter(
         "auto",

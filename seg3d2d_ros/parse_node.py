@@ -26,7 +26,7 @@ from seg3d2d_ros.camera_input import CameraInput
 from seg3d2d_ros.diagnostics import DiagnosticsReporter
 from seg3d2d_ros.frame_worker import FrameWorker
 from seg3d2d_ros.image_codec import decode_compressed_image, decode_image
-from seg3d2d_ros.lifecycle import logging_exceptions
+from seg3d2d_ros.lifecycle import logging_exceptions, spin_once
 from seg3d2d_ros.model_loading import MODEL_ERRORS, load_model
 from seg3d2d_ros.output_publishers import OutputPublishers
 from seg3d2d_ros.parameters import (
@@ -191,7 +191,11 @@ class ParseNode(LifecycleNode):
         return response
 
     def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        changes = {parameter.name: parameter.value for parameter in parameters}
+        changes = {
+            parameter.name: parameter.value
+            for parameter in parameters
+            if parameter.value != getattr(self._values, parameter.name, None)
+        }
         fault = find_fault(changes, configured=self._state_label in ("inactive", "active"))
         if fault:
             return SetParametersResult(successful=False, reason=fault)
@@ -239,6 +243,7 @@ class ParseNode(LifecycleNode):
                 "device": self._parser.device,
                 "precision": self._parser.precision,
                 "invalid_camera_infos": self._outputs.invalid_camera_infos,
+                "unfit_camera_infos": self._outputs.unfit_camera_infos,
             }
         self._diagnostics.publish(
             self._reporter.message(
@@ -257,8 +262,8 @@ def main(args: list[str] | None = None) -> int:
     # rclpy's own handlers shut the context down under the worker's feet, and a second SIGINT
     # interrupts their clean-up
     stop = stop_on_signals()
-    prepare_transport()
     try:
+        prepare_transport()
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = ParseNode()
     except Exception as error:  # wrong arguments, parameter file or values: several types
@@ -270,7 +275,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         node.autostart()
         while not stop.is_set() and rclpy.ok():
-            executor.spin_once(timeout_sec=_TICK_S)
+            spin_once(executor, node, _TICK_S)
     finally:
         stopped = node.close()
         executor.shutdown()

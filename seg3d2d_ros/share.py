@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import site
+import sysconfig
 from pathlib import Path
 
 PACKAGE_NAME = "seg3d2d"
@@ -19,7 +20,8 @@ def share_folders() -> list[Path]:
     """Folders that may hold the data files, nearest first.
 
     The checkout this module runs from (also under ``colcon build --symlink-install``), the share
-    folder the ament index knows (colcon, ROS), and the prefix of this Python (``pip install``).
+    folder the ament index knows (colcon, ROS), and where ``pip install`` puts data: the prefix of
+    this Python, Debian's ``/usr/local``, and with ``--user`` the user's own.
     """
     folders = [Path(__file__).resolve().parent.parent]
     try:
@@ -30,8 +32,11 @@ def share_folders() -> list[Path]:
         # ROS may be there without this package in its workspace: the prefix may have it then
         with contextlib.suppress(LookupError, OSError):
             folders.append(Path(get_package_share_directory(PACKAGE_NAME)))
-    folders.append(Path(sys.prefix) / "share" / PACKAGE_NAME)
-    return folders
+    # a prefix that holds this module at lib/python3.x/{site,dist}-packages/seg3d2d_ros
+    prefixes = [Path(__file__).resolve().parents[min(4, len(Path(__file__).parents) - 1)]]
+    prefixes += [Path(sysconfig.get_path("data")), Path(site.getuserbase())]
+    folders += [prefix / "share" / PACKAGE_NAME for prefix in prefixes]
+    return list(dict.fromkeys(folders))
 
 
 def share_path(relative: str) -> Path:

@@ -52,7 +52,11 @@ def transport_environment(environ: Mapping[str, str], directory: Path) -> dict[s
     Returns:
         Variables to add; none under another middleware, or where the user has made a choice.
     """
-    if not environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp").startswith("rmw_fastrtps"):
+    middleware = environ.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp"
+    if not middleware.startswith("rmw_fastrtps"):
+        return {}
+    # Humble keeps off the network by transports of its own; ours would join them
+    if environ.get("ROS_LOCALHOST_ONLY") == "1":
         return {}
     if any(environ.get(name) for name in _USERS_CHOICES):
         return {}

@@ -45,6 +45,21 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _prepare(arguments: argparse.Namespace) -> int:
+    from training.data.prepare import prepare_folder
+
+    summary = prepare_folder(
+        arguments.images,
+        arguments.masks,
+        arguments.label_space,
+        arguments.out,
+        val_share=arguments.val_share,
+        seed=arguments.seed,
+    )
+    print(summary.text())
+    return 1 if summary.defects else 0
+
+
 def _export(arguments: argparse.Namespace) -> int:
     from training.export import export_run
 
@@ -73,6 +88,26 @@ def _networks(arguments: argparse.Namespace) -> int:
 
 
 def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    prepare = verbs.add_parser(
+        "prepare",
+        help="check a folder of images and masks and list it as a data set",
+        description="Writes manifest.jsonl, label_space.yaml and defects.txt. Frames with a defect "
+        "are left out; exit status 1 if there are any. Sub-folders stay together in one split.",
+    )
+    prepare.add_argument("--images", type=Path, required=True, help="folder of images")
+    prepare.add_argument(
+        "--masks", type=Path, required=True, help="folder of masks: <name>.png with class ids"
+    )
+    prepare.add_argument(
+        "--label-space", type=Path, required=True, help="YAML file with your classes"
+    )
+    prepare.add_argument("--out", type=Path, required=True, help="folder to write to")
+    prepare.add_argument(
+        "--val-share", type=_share, default=0.2, help="share of frames held out (%(default)s)"
+    )
+    prepare.add_argument("--seed", type=int, default=0, help="of the split (%(default)s)")
+    prepare.set_defaults(run=_prepare)
+
     train = verbs.add_parser("train", help="train a network; goes on where a run stopped")
     train.add_argument("experiment", type=Path, help="file in config/experiments")
     train.add_argument("--set", action="append", default=[], metavar="SECTION.SETTING=VALUE")
@@ -82,7 +117,9 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
     evaluate = verbs.add_parser("evaluate", help="measure a run or a bundle on a data set")
     evaluate.add_argument("model", type=Path, help="run folder or bundle")
-    evaluate.add_argument("data", type=Path, help="data set in ScanNet's frames layout")
+    evaluate.add_argument(
+        "data", type=Path, help="data set: prepared, or in ScanNet's frames layout"
+    )
     evaluate.add_argument("--split", default="val")
     evaluate.add_argument("--backend", default="auto", help="of a bundle")
     evaluate.add_argument("--precision", default="auto", help="of a bundle")
@@ -102,13 +139,23 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     networks.set_defaults(run=_networks)
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no share between 0 and 1")
+    return share
+
+
 def _known_errors() -> tuple[type[Exception], ...]:
     """Errors whose message says all that the user needs."""
     from seg3d2d_ros.bundle_files import BundleError
     from seg3d2d_ros.labels import LabelSpaceError
     from seg3d2d_ros.networks.registry import NetworkError
     from seg3d2d_ros.parser import ParserError
-    from training.data.scannet_frames import DatasetError
+    from training.data.labelled_frames import DatasetError
     from training.engine.checkpoint import CheckpointError
     from training.engine.experiment import ExperimentError
     from training.export import ExportError
@@ -123,6 +170,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         ExperimentError,
         ExportError,
         ModuleNotFoundError,
+        OSError,
     )
 
 

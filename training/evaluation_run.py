@@ -19,7 +19,7 @@ from seg3d2d_ros.confusion_matrix import ConfusionMatrix
 from seg3d2d_ros.evaluation_report import EvaluatedFrames, write_evaluation_report
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.parser import ParserConfig, SceneParser
-from training.data.scannet_frames import ScanNetFrames
+from training.data.open_frames import open_frames
 from training.engine.evaluation import Predictor, evaluate
 from training.engine.predictor import NetworkPredictor
 from training.export import bundle_predictor, load_run
@@ -59,7 +59,7 @@ def evaluate_model(
         run = load_run(model)
         space, predict = run.label_space, NetworkPredictor(run.graph, run.spec)
         how = f"{run.experiment.name}, step {run.step}"
-    dataset = ScanNetFrames(data, split, space)
+    dataset = open_frames(data, split, space)
     shown = np.linspace(0, len(dataset) - 1, min(_SHOWN, len(dataset))).astype(int).tolist()
     frames = EvaluatedFrames(space, shown)
     with tqdm(total=len(dataset), unit="frame") as bar:

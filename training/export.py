@@ -22,7 +22,8 @@ from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network, geometry
 from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser, resize_to_network
-from training.data.scannet_frames import ScanNetFrames
+from training.data.labelled_frames import LabelledFrames
+from training.data.open_frames import open_frames
 from training.engine.calibration import (
     collect_logits,
     expected_calibration_error,
@@ -127,7 +128,7 @@ def bundle_predictor(parser: SceneParser) -> Predictor:
     return predict
 
 
-def bundle_metrics(bundle: ModelBundle, dataset: ScanNetFrames, config: ParserConfig) -> Any:
+def bundle_metrics(bundle: ModelBundle, dataset: LabelledFrames, config: ParserConfig) -> Any:
     """Metrics of a bundle on a data set, through the robot's own parser.
 
     Raises:
@@ -175,7 +176,7 @@ def export_run(
     if size is not None:
         spec = InputSpec(*size, spec.multiple, spec.mean, spec.std)
     data = run.experiment.data
-    val = ScanNetFrames(data.root, data.val_split, run.label_space, data.source)
+    val = open_frames(data.root, data.val_split, run.label_space, data.source)
     predict = NetworkPredictor(run.graph, spec)
     logits, truth = collect_logits(predict, val, run.label_space.unlabeled, 500, 0)
     temperature = round(fit_temperature(logits, truth), 4)

@@ -7,6 +7,7 @@ Each module implements :class:`Backend`; its runtime is imported only when the b
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any, Protocol
 
@@ -15,8 +16,13 @@ import numpy.typing as npt
 
 from seg3d2d_ros.bundle import ModelBundle
 
-BACKENDS = ("openvino", "onnxruntime")
+FORMATS_READ = {"openvino": ("openvino", "onnx"), "onnxruntime": ("onnx",)}
+"""Formats of weights, by preference, of each backend."""
+
+BACKENDS = tuple(FORMATS_READ)
 """By preference on a CPU."""
+
+_CLASSES = {"openvino": "OpenVINOBackend", "onnxruntime": "ONNXRuntimeBackend"}
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -65,7 +71,7 @@ def create_backend(
     Args:
         bundle: the model.
         name: ``openvino``, ``onnxruntime``, or ``auto``: ONNX Runtime where a CUDA device was asked
-            for or is there with its provider, else the first installed.
+            for or is there with its provider, else the first installed that can run the weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``.
         precision: ``auto`` (the runtime's choice for the device), ``fp32`` or ``bf16``.
         threads: CPU threads, 0 for the runtime's choice.
@@ -76,19 +82,27 @@ def create_backend(
     """
     _check_choices(name, device, precision, threads)
     if name == "auto":
-        name = _choose(device)
+        name = _choose(bundle, device)
     elif name not in installed_backends():
         raise BackendError(
             f"backend '{name}' needs the Python package {name}, which is not installed: "
             f"pip install {name}, or choose one of {', '.join(installed_backends()) or 'none'}"
         )
-    if name == "openvino":
-        from seg3d2d_ros.backends.openvino import OpenVINOBackend
+    make = getattr(_module(name), _CLASSES[name])
+    backend: Backend = make(bundle, device=device, precision=precision, threads=threads)
+    return backend
 
-        return OpenVINOBackend(bundle, device=device, precision=precision, threads=threads)
-    from seg3d2d_ros.backends.onnxruntime import ONNXRuntimeBackend
 
-    return ONNXRuntimeBackend(bundle, device=device, precision=precision, threads=threads)
+def _module(name: str) -> Any:
+    """The module of a backend, which imports its runtime."""
+    try:
+        return importlib.import_module(f"seg3d2d_ros.backends.{name}")
+    except ImportError as error:  # installed, but for another NumPy, without a library ...
+        reason = " ".join(str(error).split())
+        raise BackendError(
+            f"the Python package {name} is installed but can't be imported ({reason}); install it "
+            "again, or choose another backend"
+        ) from error
 
 
 def _check_choices(name: str, device: str, precision: str, threads: int) -> None:
@@ -103,15 +117,20 @@ def _check_choices(name: str, device: str, precision: str, threads: int) -> None
         raise BackendError(f"threads is {threads}; choose 0 (the runtime's choice) or more")
 
 
-def _choose(device: str) -> str:
+def _choose(bundle: ModelBundle, device: str) -> str:
     installed = installed_backends()
     if not installed:
         raise BackendError(
             "no inference runtime is installed: pip install openvino (or onnxruntime)"
         )
-    if "onnxruntime" in installed and device != "cpu":
-        from seg3d2d_ros.backends.onnxruntime import cuda_available
-
-        if device.startswith("cuda") or cuda_available():
-            return "onnxruntime"
-    return installed[0]
+    formats = {weights.format for weights in bundle.weights}
+    fitting = [name for name in installed if formats.intersection(FORMATS_READ[name])]
+    if not fitting:
+        raise BackendError(
+            f"bundle {bundle.path} holds weights as {', '.join(sorted(formats))}, which "
+            f"{' and '.join(installed)} can't run; install another runtime or export again"
+        )
+    if "onnxruntime" not in fitting or device == "cpu":
+        return fitting[0]
+    wants_cuda = device.startswith("cuda") or _module("onnxruntime").cuda_available()
+    return "onnxruntime" if wants_cuda else fitting[0]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from seg3d2d_ros.backends import BackendError
+from seg3d2d_ros.backends import FORMATS_READ, BackendError
 from seg3d2d_ros.bundle import BundleError, ModelBundle
 
 _CUDA = "CUDAExecutionProvider"
@@ -39,7 +39,7 @@ class ONNXRuntimeBackend:
         options.log_severity_level = 3
         # idle threads that spin take the core from the process that decodes the camera's images
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        weights = bundle.find_weights("onnx")
+        weights = bundle.find_weights(*FORMATS_READ["onnxruntime"])
         try:
             self._session = onnxruntime.InferenceSession(
                 weights.read(), options, providers=_providers(device)
@@ -51,7 +51,7 @@ class ONNXRuntimeBackend:
                 f"ONNX Runtime {onnxruntime.__version__} can't load {weights.path}: "
                 f"{' '.join(str(error).split())}"
             ) from error
-        _check_interface(self._session, weights.path)
+        _check_interface(self._session, bundle, weights.path)
         self.device = self._taken_device(device)
         # without this the whole graph runs, also for outputs nobody fetches
         self._run_options = onnxruntime.RunOptions()
@@ -91,11 +91,13 @@ def _providers(device: str) -> list[Any]:
     return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), cpu]
 
 
-def _check_interface(session: Any, path: Any) -> None:
+def _check_interface(session: Any, bundle: ModelBundle, path: Any) -> None:
+    label_type = "tensor(uint8)" if bundle.label_space.num_classes <= 255 else "tensor(int32)"
     inputs = {i.name: (i.type, len(i.shape)) for i in session.get_inputs()}
-    outputs = {o.name: len(o.shape) for o in session.get_outputs()}
-    if inputs != {"image": ("tensor(uint8)", 4)} or outputs != {"labels": 3, "confidence": 3}:
+    outputs = {o.name: (o.type, len(o.shape)) for o in session.get_outputs()}
+    expected = {"labels": (label_type, 3), "confidence": ("tensor(uint8)", 3)}
+    if inputs != {"image": ("tensor(uint8)", 4)} or outputs != expected:
         raise BundleError(
             f"{path} is no graph of this release: it takes {inputs} and gives {outputs}, expected "
-            "an NHWC uint8 'image' and 'labels', 'confidence'; export the model again"
+            f"an NHWC uint8 'image' and {expected}; export the model again"
         )

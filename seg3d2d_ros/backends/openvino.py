@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino
 
-from seg3d2d_ros.backends import BackendError
+from seg3d2d_ros.backends import FORMATS_READ, BackendError
 from seg3d2d_ros.bundle import BundleError, ModelBundle
 
 _COMPILED_SIZES = 4
@@ -32,7 +32,7 @@ class OpenVINOBackend:
                 f"backend openvino runs on the CPU, not on {device}; choose backend onnxruntime, "
                 "or device auto or cpu"
             )
-        weights = bundle.find_weights("openvino", "onnx")
+        weights = bundle.find_weights(*FORMATS_READ["openvino"])
         content = weights.read()
         binary = weights.binary.read() if weights.binary is not None else b""
         try:
@@ -44,7 +44,7 @@ class OpenVINOBackend:
                 f"OpenVINO {openvino.__version__} can't load {weights.path}: "
                 f"{' '.join(str(error).split())}"
             ) from error
-        _check_interface(self._model, weights.path)
+        _check_interface(self._model, bundle, weights.path)
         self._requests: OrderedDict[tuple[int, int, bool], Any] = OrderedDict()
         self.precision = precision
         spec = bundle.input
@@ -102,13 +102,17 @@ def _config(core: Any, precision: str, threads: int) -> dict[str, Any]:
     return config
 
 
-def _check_interface(model: Any, path: Any) -> None:
+def _check_interface(model: Any, bundle: ModelBundle, path: Any) -> None:
+    label_type = "u8" if bundle.label_space.num_classes <= 255 else "i32"
     inputs = {
         i.any_name: (i.element_type.get_type_name(), len(i.partial_shape)) for i in model.inputs
     }
-    outputs = {o.any_name: len(o.partial_shape) for o in model.outputs}
-    if inputs != {"image": ("u8", 4)} or outputs != {"labels": 3, "confidence": 3}:
+    outputs = {
+        o.any_name: (o.element_type.get_type_name(), len(o.partial_shape)) for o in model.outputs
+    }
+    expected = {"labels": (label_type, 3), "confidence": ("u8", 3)}
+    if inputs != {"image": ("u8", 4)} or outputs != expected:
         raise BundleError(
             f"{path} is no graph of this release: it takes {inputs} and gives {outputs}, expected "
-            "an NHWC uint8 'image' and 'labels', 'confidence'; export the model again"
+            f"an NHWC uint8 'image' and {expected}; export the model again"
         )

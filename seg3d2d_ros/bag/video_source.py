@@ -42,12 +42,15 @@ class VideoSource(FrameSource):
         return max(self._count, 0)
 
     def _open(self) -> cv2.VideoCapture:
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        # OpenCV 4.5, as in Ubuntu 22.04, has no such setting
+        logging = getattr(cv2.utils, "logging", None)
+        level = logging.setLogLevel(logging.LOG_LEVEL_SILENT) if logging else None
         try:
             # only FFmpeg: the other readers take names with numbers for image sequences
             capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
         finally:
-            cv2.utils.logging.setLogLevel(level)
+            if logging:
+                logging.setLogLevel(level)
         if not capture.isOpened():
             raise FrameSourceError(
                 f"{self.path} is no image, bag or video that OpenCV can read; give one of these"

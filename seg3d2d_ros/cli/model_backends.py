@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from seg3d2d_ros.backends import installed_backends
 from seg3d2d_ros.bundle import ModelBundle
+from seg3d2d_ros.bundle_files import BundleError
 from seg3d2d_ros.cli import CommandError
 from seg3d2d_ros.parser import ParserConfig, ParserError, SceneParser
 
@@ -36,7 +37,7 @@ def make_parsers(
             config = ParserConfig(name, "auto", precision, threads)
             try:
                 parsers[name, precision] = SceneParser(bundle, config)
-            except ParserError as error:
+            except (BundleError, ParserError) as error:
                 if precision == "fp32":
                     faults[name] = str(error)
                     break

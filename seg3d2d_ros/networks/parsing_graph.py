@@ -49,11 +49,13 @@ class ParsingGraph(nn.Module):
         """Parse uint8 RGB images [N, H, W, 3], sides multiples of the network's.
 
         Returns:
-            Class ids, uint8 [N, H, W], and the probability of the winning class, uint8 [N, H, W],
-            as 255 times the largest softmax value at the output stride, upsampled.
+            Class ids [N, H, W], uint8 (int32 beyond 255 classes), and the probability of the
+            winning class, uint8 [N, H, W], as 255 times the largest softmax value at the output
+            stride, upsampled.
         """
         logits = self.logits(image)
-        labels = self._upsample(logits).argmax(1).to(torch.uint8)
+        dtype = torch.uint8 if logits.shape[1] <= 255 else torch.int32
+        labels = self._upsample(logits).argmax(1).to(dtype)
         certainty = torch.softmax(logits / self.temperature, 1).amax(1, keepdim=True)
         confidence = torch.round(self._upsample(certainty)[:, 0] * 255.0).to(torch.uint8)
         return labels, confidence

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What consumers read, byte by byte.
 
-A change that fails here breaks somebody's robot: see docs/node.md for who reads what.
+A change that fails here breaks somebody's robot: Nav2 reads the raw bytes of uint8 labels.
 """
 
 from __future__ import annotations

@@ -226,4 +226,4 @@ def scene(start_shared_node, channel_bundle):
         overlay_alpha=0.25,
     )
     node.wait_for_log("parsing /")
-    return Scene(node)
+    return Scene(node, channel_bundle.path)

@@ -32,9 +32,10 @@ def pixels_of(message) -> np.ndarray:
 class Scene:
     """The shared node, its camera and the labels that it publishes."""
 
-    def __init__(self, node) -> None:
+    def __init__(self, node, bundle_path) -> None:
         from sensor_msgs.msg import Image
 
+        self.bundle_path = bundle_path
         self.node, self.client = node, node.client
         self.labels = node.client.subscribe(Image, f"{node.name}/label")
         self.camera = node.client.camera(f"{node.namespace}/image")

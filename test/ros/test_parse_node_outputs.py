@@ -108,6 +108,14 @@ def test_camera_info_is_relayed_with_the_labels_header(scene):
     relayed[-1].header = sent.header
     assert relayed[-1] == sent
 
+    assert scene.node.values()["unfit_camera_infos"] == "0"
+    relayed.clear()
+    scene.label_of(scene.camera.message(bright_image(0, (96, 128))))
+    scene.client.spin_for(0.2)
+    assert relayed == []  # it is of another image size
+    assert int(scene.node.values()["unfit_camera_infos"]) > 0
+    assert "camera_info is of images of 64x48, but they are 128x96" in scene.node.log()
+
     assert scene.node.values()["invalid_camera_infos"] == "0"
     sent.k[2] = math.nan
     scene.client.spin_until(lambda: relay() and math.isnan(relayed[-1].k[2]), "NaN intrinsics")

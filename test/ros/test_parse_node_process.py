@@ -86,6 +86,40 @@ def test_lifecycle(start_node, channel_bundle, client):
     camera.destroy()
 
 
+def test_a_transition_that_the_state_does_not_allow_does_not_end_the_node(
+    start_node, channel_bundle, ros_environment
+):
+    node = start_node(bundle=channel_bundle.path)
+    node.wait_for_log("parsing /")
+    assert node.change_state("configure") is False
+    assert node.state() == "active"
+
+
+def test_errors_of_the_middleware_while_spinning_are_logged():
+    from rclpy._rclpy_pybind11 import RCLError
+
+    from seg3d2d_ros.lifecycle import spin_once
+
+    class Executor:
+        """As rclpy of Humble and Jazzy behaves then; the one installed here answers."""
+
+        def spin_once(self, timeout_sec):
+            raise RCLError(f"no transition\nfrom active, {timeout_sec}")
+
+    class Node:
+        logged: list[str]
+
+        def get_logger(self):
+            return self
+
+        def error(self, text):
+            self.logged = [text]
+
+    node = Node()
+    spin_once(Executor(), node, 0.5)
+    assert node.logged == ["request not fulfilled: no transition from active, 0.5"]
+
+
 def test_autostart_with_a_bad_model_keeps_the_node_for_another_try(start_node, channel_bundle):
     node = start_node(bundle="/no/such/folder", diagnostics_period=0.05)
     node.wait_for_log(r"can't be configured: no model bundle '/no/such/folder'")

@@ -143,7 +143,12 @@ def test_tampered_yaml(copy):
         (lambda m: m["label_space"].update(classes=[]), "has no classes"),
         (lambda m: m["input"].update(height=50), "50x64 is no multiple of 16"),
         (lambda m: m["input"].update(std=[1, 0, 1]), "std above 0"),
-        (lambda m: m["input"].update(mean=[1]), "three numbers each"),
+        (lambda m: m["input"].update(mean=[1]), "three finite numbers each"),
+        (lambda m: m["input"].update(std=[1.0, float("nan"), 1.0]), "three finite numbers each"),
+        (lambda m: m["input"].update(height=float("inf")), "malformed (OverflowError"),
+        (lambda m: m["input"].update(height=1 << 20, width=1 << 20), "beyond"),
+        (lambda m: m.update(temperature=float("inf")), "above 0 and finite"),
+        (lambda m: m.update(weights=[]), "lists no weights"),
         (lambda m: m["weights"][0].update(format="pt2"), "format 'pt2'"),
         (lambda m: m["weights"][0].update(path="../other.onnx"), "outside the bundle folder"),
         (lambda m: m["weights"][0].update(path="/etc/passwd"), "outside the bundle folder"),
@@ -220,3 +225,31 @@ def test_the_shipped_bundle_is_whole(bundle_path):
     assert bundle.label_space.name == "scannet20"
     assert sum(f.size for f in bundle.files()) < 20e6
     assert len(bundle.reference) >= 2
+
+
+def test_deeply_nested_yaml_is_refused(copy):
+    content = b"[" * 5000 + b"]" * 5000
+    (copy / "bundle.yaml").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    (copy / "bundle.sha256").write_text(f"{digest}  bundle.yaml\n")
+    assert "is no plain YAML" in refusal(copy)
+
+
+@pytest.mark.parametrize("names", [["thesis.txt"], ["bundle.yaml", "bundle.sha256", "checkpoints"]])
+def test_a_folder_that_holds_something_else_is_not_replaced(write_channel_bundle, tmp_path, names):
+    target = tmp_path / "precious"
+    target.mkdir()
+    for name in names:
+        (target / name).write_text("work of years")
+    with pytest.raises(BundleError, match="holds something else than a model bundle"):
+        write_channel_bundle(target)
+    assert sorted(path.name for path in target.iterdir()) == sorted(names)
+
+
+def test_a_bundle_or_an_empty_folder_is_replaced(write_channel_bundle, tmp_path):
+    target = tmp_path / "model"
+    target.mkdir()
+    first = write_channel_bundle(target)
+    second = write_channel_bundle(target, temperature=3.0)
+    assert first.hash != second.hash
+    assert ModelBundle.load(target).temperature == 3.0

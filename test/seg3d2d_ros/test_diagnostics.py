@@ -64,8 +64,35 @@ def test_level_follows_what_happened_since_the_last_report():
     entry = status(reporter, statistics)
     assert entry.level == DiagnosticStatus.ERROR
     assert "1 images failed, the last because no pixels" in entry.message
+    # a camera slower than the reports: nothing new, so nothing got better
+    assert status(reporter, statistics).level == DiagnosticStatus.ERROR
+    parsed(statistics)
     assert status(reporter, statistics).level == DiagnosticStatus.OK
     failed(statistics, Drop.SUPERSEDED)  # dropping frames is the normal course
+    assert status(reporter, statistics).level == DiagnosticStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (Drop.STALE, "older than max_image_age; check that the camera's clock"),
+        (Drop.SUPERSEDED, "the image in work does not end"),
+        (Drop.RATE_LIMITED, "max_rate is too low"),
+    ],
+)
+def test_images_of_which_none_is_parsed(reason, text):
+    reporter, statistics = DiagnosticsReporter("/parse"), FrameStatistics()
+    for _ in range(3):
+        failed(statistics, reason)
+    entry = status(reporter, statistics)
+    assert entry.level == DiagnosticStatus.WARN
+    assert entry.message.startswith("images come, but none is parsed: ")
+    assert text in entry.message
+
+
+def test_parsing_that_is_switched_off_is_no_fault():
+    reporter, statistics = DiagnosticsReporter("/parse"), FrameStatistics()
+    failed(statistics, Drop.DISABLED)
     assert status(reporter, statistics).level == DiagnosticStatus.OK
 
 

@@ -222,6 +222,16 @@ def test_rate_limit_keeps_the_average(harness):
     assert h.statistics.snapshot().drops[Drop.RATE_LIMITED] - burst == 4
 
 
+def test_a_higher_rate_takes_effect_at_once(harness):
+    clock = SimpleNamespace(time=0.0)
+    h = harness(max_rate=0.01, now=lambda: clock.time)
+    h.worker.submit(message())
+    h.worker.max_rate = 30.0
+    clock.time = 1.0
+    h.worker.submit(message())
+    assert h.statistics.snapshot().drops[Drop.RATE_LIMITED] == 0
+
+
 def test_latency_and_age_are_measured_from_the_stamp(harness):
     h = harness()
     h.worker.submit(message(stamp_ns=NOW_NS - 250_000_000))

@@ -16,3 +16,12 @@ def test_a_missing_file_names_where_it_was_looked_for(repository):
     ) as raised:
         share_path("config/absent.yaml")
     assert str(repository) in str(raised.value)
+
+
+def test_where_pip_puts_data_is_looked_at(monkeypatch, tmp_path):
+    user = tmp_path / "user"
+    data = user / "share" / "seg3d2d" / "config"
+    data.mkdir(parents=True)
+    (data / "only-there.yaml").write_text("")
+    monkeypatch.setattr("site.getuserbase", lambda: str(user))
+    assert share_path("config/only-there.yaml") == data / "only-there.yaml"

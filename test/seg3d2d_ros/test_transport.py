@@ -16,7 +16,13 @@ from seg3d2d_ros.transport import profile_variable, transport_environment
 
 
 @pytest.mark.parametrize(
-    "environ", [{}, {"RMW_IMPLEMENTATION": "rmw_fastrtps_cpp"}, {"FASTDDS_BUILTIN_TRANSPORTS": ""}]
+    "environ",
+    [
+        {},
+        {"RMW_IMPLEMENTATION": "rmw_fastrtps_cpp"},
+        {"RMW_IMPLEMENTATION": ""},
+        {"FASTDDS_BUILTIN_TRANSPORTS": ""},
+    ],
 )
 def test_profile_is_set_under_fast_dds(environ, tmp_path):
     added = transport_environment(environ, tmp_path)
@@ -32,6 +38,7 @@ def test_profile_is_set_under_fast_dds(environ, tmp_path):
         {"FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml"},
         {"FASTRTPS_DEFAULT_PROFILES_FILE": "/mine.xml"},
         {"FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA"},
+        {"ROS_LOCALHOST_ONLY": "1"},
     ],
 )
 def test_users_choice_stays(environ, tmp_path):

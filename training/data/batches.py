@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from training.data.augmentation import AugmentationConfig, augment
-from training.data.scannet_frames import JoinedFrames
+from training.data.labelled_frames import JoinedFrames
 
 
 class TrainingBatches:

@@ -4,34 +4,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
-import numpy.typing as npt
 
 from seg3d2d_ros.labels import LabelSpace
+from training.data.labelled_frames import DatasetError, LabelledFrame, LabelledFrames
 
 
-class DatasetError(ValueError):
-    """A data set is absent or damaged; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class LabelledFrame:
-    """Files of one frame."""
-
-    scene: str
-    name: str
-    image: Path
-    label: Path
-
-
-class ScanNetFrames:
+class ScanNetFrames(LabelledFrames):
     """Frames of one split, in the order of scenes and frame numbers.
 
     The root holds ``scannet_frames_25k/<scene>/{color/*.jpg, label/*.png}`` and
@@ -52,7 +31,6 @@ class ScanNetFrames:
     ) -> None:
         self.root = Path(root)
         self.split = split
-        self._table = label_space.lookup(source)
         listing = self.root / "splits" / f"{split}.txt"
         try:
             scenes = listing.read_text(encoding="utf-8").split()
@@ -61,9 +39,10 @@ class ScanNetFrames:
                 f"{listing} cannot be read; the folder should hold a data set in ScanNet's "
                 "frames layout, as 'python -m training rooms' writes one"
             ) from error
-        self.frames = [frame for scene in scenes for frame in self._scene_frames(scene)]
-        if not self.frames:
+        frames = [frame for scene in scenes for frame in self._scene_frames(scene)]
+        if not frames:
             raise DatasetError(f"the split {listing} has no frames")
+        super().__init__(split, frames, label_space.lookup(source))
 
     def _scene_frames(self, scene: str) -> list[LabelledFrame]:
         folder = self.root / "scannet_frames_25k" / scene
@@ -79,55 +58,3 @@ class ScanNetFrames:
                 raise DatasetError(f"{label} is missing; {image} has no labels")
             frames.append(LabelledFrame(scene, image.stem, image, label))
         return frames
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def load(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
-        """Image (H, W, 3) uint8 RGB and labels (H, W) in the label space's ids and type.
-
-        Raises:
-            DatasetError: if a file cannot be read or the sizes differ.
-        """
-        frame = self.frames[index]
-        image = cv2.imread(str(frame.image), cv2.IMREAD_COLOR)
-        label = cv2.imread(str(frame.label), cv2.IMREAD_UNCHANGED)
-        if image is None or label is None:
-            broken = frame.image if image is None else frame.label
-            raise DatasetError(f"{broken} cannot be read as an image")
-        if label.ndim != 2 or label.shape != image.shape[:2]:
-            raise DatasetError(
-                f"{frame.label} is {label.shape}, its image {image.shape[:2]}; labels must be "
-                "one-channel images of the same size"
-            )
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self._table[label]
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the names and contents of all label files and the sizes of all images."""
-        digest = hashlib.sha256()
-        for frame in self.frames:
-            size = frame.image.stat().st_size
-            digest.update(f"{self.split} {frame.scene} {frame.name} {size}\n".encode())
-            digest.update(frame.label.read_bytes())
-        return digest.hexdigest()
-
-
-class JoinedFrames:
-    """Several data sets one after the other."""
-
-    def __init__(self, parts: Sequence[ScanNetFrames]) -> None:
-        self.parts = tuple(parts)
-        self._ends = np.cumsum([len(part) for part in self.parts])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
-
-    def load(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
-        """Image and labels as :meth:`ScanNetFrames.load` gives them."""
-        part = int(np.searchsorted(self._ends, index, "right"))
-        return self.parts[part].load(index - int(self._ends[part]) + len(self.parts[part]))
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the fingerprints of the parts."""
-        lines = "".join(f"{part.fingerprint()}\n" for part in self.parts)
-        return hashlib.sha256(lines.encode()).hexdigest()

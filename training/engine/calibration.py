@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.data.scannet_frames import ScanNetFrames
+from training.data.labelled_frames import LabelledFrames
 from training.engine.predictor import NetworkPredictor
 
 
 def collect_logits(
-    predict: NetworkPredictor, dataset: ScanNetFrames, unlabeled: int, per_frame: int, seed: int
+    predict: NetworkPredictor, dataset: LabelledFrames, unlabeled: int, per_frame: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Logits [n, classes] and true ids [n] of random labelled output positions of every frame."""
     rng = np.random.default_rng(seed)

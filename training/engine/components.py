@@ -17,7 +17,8 @@ from seg3d2d_ros.networks.efficientnet_lite import (
     load_imagenet_weights,
 )
 from seg3d2d_ros.networks.registry import build_network, geometry
-from training.data.scannet_frames import JoinedFrames, ScanNetFrames
+from training.data.labelled_frames import JoinedFrames
+from training.data.open_frames import open_frames
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint
 from training.engine.experiment import Experiment, ExperimentError
 
@@ -51,7 +52,7 @@ def training_frames(experiment: Experiment, label_space: LabelSpace) -> JoinedFr
     data = experiment.data
     roots = [data.root, *data.more_train]
     return JoinedFrames(
-        [ScanNetFrames(root, data.train_split, label_space, data.source) for root in roots]
+        [open_frames(root, data.train_split, label_space, data.source) for root in roots]
     )
 
 

@@ -30,11 +30,11 @@ class DataConfig:
     """Where the frames are.
 
     Attributes:
-        root: folder in ScanNet's frames layout.
+        root: folder of a prepared data set, or in ScanNet's frames layout.
         more_train: further such folders, whose train splits are added.
         train_split: file in ``splits`` without its suffix.
         val_split: likewise; only that of ``root`` is used.
-        source: label space of the files.
+        source: label space of the files in ScanNet's layout.
     """
 
     root: str

@@ -22,7 +22,7 @@ from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network, geometry
 from training.data.batches import TrainingBatches
-from training.data.scannet_frames import ScanNetFrames
+from training.data.open_frames import open_frames
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from training.engine.components import input_spec, new_network, training_frames
 from training.engine.evaluation import evaluate
@@ -73,7 +73,7 @@ class Trainer:
         self.label_space = LabelSpace.load(experiment.label_space)
         data = experiment.data
         self.train_frames = training_frames(experiment, self.label_space)
-        self.val_frames = ScanNetFrames(data.root, data.val_split, self.label_space, data.source)
+        self.val_frames = open_frames(data.root, data.val_split, self.label_space, data.source)
         if self.workers.leads:
             self._claim_folder()
         self.workers.wait()

@@ -115,3 +115,66 @@ except BackendError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert message in done.stdout
+
+
+def test_a_runtime_that_is_there_but_broken_is_one_sentence(channel_bundle, tmp_path):
+    (tmp_path / "openvino.py").write_text("raise ImportError('made for another NumPy')")
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from seg3d2d_ros.backends import BackendError, create_backend
+from seg3d2d_ros.bundle import ModelBundle
+bundle = ModelBundle.load({str(channel_bundle.path)!r})
+try:
+    create_backend(bundle, name="openvino", device="cpu", precision="auto", threads=1)
+except BackendError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "openvino is installed but can't be imported (made for another NumPy)" in done.stdout
+
+
+@pytest.fixture
+def ir_bundle(channel_bundle, write_channel_bundle, tmp_path):
+    """The channel bundle as an OpenVINO IR alone."""
+    path = tmp_path / "ir" / "network.xml"
+    path.parent.mkdir()
+    onnx_path = channel_bundle.weights[0].path
+    openvino.save_model(openvino.Core().read_model(onnx_path), path, compress_to_fp16=False)
+    weights = WeightsSource(path, "openvino", "fp32", path.with_suffix(".bin"))
+    return write_channel_bundle(tmp_path / "model", weights=[weights])
+
+
+def test_auto_takes_a_runtime_that_can_run_the_weights(ir_bundle, monkeypatch):
+    monkeypatch.setattr("seg3d2d_ros.backends.onnxruntime.cuda_available", lambda: True)
+    assert backend(ir_bundle, "auto", device="auto").name == "openvino"
+    monkeypatch.setattr("seg3d2d_ros.backends.installed_backends", lambda: ("onnxruntime",))
+    with pytest.raises(BackendError, match="holds weights as openvino, which onnxruntime can't"):
+        backend(ir_bundle, "auto", device="auto")
+
+
+def test_benchmark_leaves_out_what_cannot_run_the_weights(ir_bundle):
+    from seg3d2d_ros.cli.model_backends import make_parsers
+
+    parsers, faults = make_parsers(ir_bundle, 1)
+    assert ("openvino", "fp32") in parsers
+    assert "holds no weights as onnx" in faults["onnxruntime"]
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_graph_with_other_output_types_is_refused(
+    channel_bundle, write_channel_bundle, tmp_path, name
+):
+    import onnx
+
+    graph = onnx.load(channel_bundle.weights[0].path)
+    for output in graph.graph.output:
+        output.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    for node in graph.graph.node:
+        if node.output[0] in ("labels", "confidence"):
+            node.attribute[0].i = onnx.TensorProto.FLOAT
+    path = tmp_path / "other.onnx"
+    onnx.save(graph, path)
+    bundle = write_channel_bundle(tmp_path / "model", weights=[WeightsSource(path, "onnx", "fp32")])
+    with pytest.raises(BundleError, match="is no graph of this release"):
+        backend(bundle, name)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from seg3d2d_ros.labels import LabelSpace
-from training.data.scannet_frames import DatasetError, JoinedFrames, ScanNetFrames
+from training.data.labelled_frames import DatasetError, JoinedFrames
+from training.data.scannet_frames import ScanNetFrames
 
 
 @pytest.fixture

@@ -1,0 +1,98 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Labelled frames of one split, whatever the layout of their files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+class DatasetError(ValueError):
+    """A data set is absent or damaged; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """Files of one frame."""
+
+    scene: str
+    name: str
+    image: Path
+    label: Path
+
+
+class LabelledFrames:
+    """Frames in a fixed order.
+
+    Args:
+        split: name of the split.
+        frames: their files.
+        table: the id of each id in the label files, shape (65536,).
+    """
+
+    def __init__(
+        self, split: str, frames: Sequence[LabelledFrame], table: npt.NDArray[Any]
+    ) -> None:
+        self.split = split
+        self.frames = list(frames)
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def load(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+        """Image (H, W, 3) uint8 RGB and labels (H, W) in the label space's ids and type.
+
+        Raises:
+            DatasetError: if a file cannot be read or the sizes differ.
+        """
+        frame = self.frames[index]
+        image = cv2.imread(str(frame.image), cv2.IMREAD_COLOR)
+        label = cv2.imread(str(frame.label), cv2.IMREAD_UNCHANGED)
+        if image is None or label is None:
+            broken = frame.image if image is None else frame.label
+            raise DatasetError(f"{broken} cannot be read as an image")
+        if label.ndim != 2 or label.shape != image.shape[:2]:
+            raise DatasetError(
+                f"{frame.label} is {label.shape}, its image {image.shape[:2]}; labels must be "
+                "one-channel images of the same size"
+            )
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self._table[label]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and contents of all label files and the sizes of all images."""
+        digest = hashlib.sha256()
+        for frame in self.frames:
+            size = frame.image.stat().st_size
+            digest.update(f"{self.split} {frame.scene} {frame.name} {size}\n".encode())
+            digest.update(frame.label.read_bytes())
+        return digest.hexdigest()
+
+
+class JoinedFrames:
+    """Several data sets one after the other."""
+
+    def __init__(self, parts: Sequence[LabelledFrames]) -> None:
+        self.parts = tuple(parts)
+        self._ends = np.cumsum([len(part) for part in self.parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def load(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+        """Image and labels as :meth:`LabelledFrames.load` gives them."""
+        part = int(np.searchsorted(self._ends, index, "right"))
+        return self.parts[part].load(index - int(self._ends[part]) + len(self.parts[part]))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the fingerprints of the parts."""
+        lines = "".join(f"{part.fingerprint()}\n" for part in self.parts)
+        return hashlib.sha256(lines.encode()).hexdigest()
