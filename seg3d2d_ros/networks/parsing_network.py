@@ -28,6 +28,7 @@ class EfficientNetLiteFPN(nn.Module):
         self, num_classes: int, variant: int = 0, width: int = 96, dropout: float = 0.1
     ) -> None:
         super().__init__()
+        self.num_classes = num_classes
         self.encoder = EfficientNetLite(variant)
         self.decoder = FeaturePyramid(self.encoder.tap_channels[1:], width)
         self.dropout = nn.Dropout2d(dropout)

@@ -20,6 +20,7 @@ class NetworkError(ValueError):
 class ParsingNetwork(Protocol):
     """What every registered network offers besides being a module."""
 
+    num_classes: int
     output_stride: int
     multiple: int
 
@@ -58,3 +59,8 @@ def geometry(network: nn.Module) -> tuple[int, int]:
     """Output stride and the number that both input sides must be a multiple of, in pixels."""
     described = cast(ParsingNetwork, network)
     return described.output_stride, described.multiple
+
+
+def count_classes(network: nn.Module) -> int:
+    """Number of classes a network tells apart, unlabeled not counted."""
+    return cast(ParsingNetwork, network).num_classes

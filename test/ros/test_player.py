@@ -16,13 +16,15 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_client import stamp_of
 from sensor_msgs.msg import CameraInfo, Image
 
 pytestmark = pytest.mark.ros
 
 FRAMES = 60
+# best effort as most consumers of images; deep, because this process may be kept waiting
+PATIENT = QoSProfile(depth=FRAMES, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @pytest.fixture
@@ -66,8 +68,8 @@ def report_of(player) -> dict:
 
 @pytest.mark.parametrize("size", ["640x480", "1920x1080"])
 def test_images_at_30_hz_arrive_complete(client, start_player, repository, size):
-    images = client.subscribe(Image, "/played/camera/image", qos_profile_sensor_data)
-    infos = client.subscribe(CameraInfo, "/played/camera/camera_info", qos_profile_sensor_data)
+    images = client.subscribe(Image, "/played/camera/image", PATIENT)
+    infos = client.subscribe(CameraInfo, "/played/camera/camera_info", PATIENT)
     player = start_player(
         repository / "recordings" / "living_room",
         *("--rate", "30", "--size", size, "--frames", str(FRAMES), "--wait-for-subscriber"),

@@ -35,6 +35,8 @@ class DataConfig:
         train_split: file in ``splits`` without its suffix.
         val_split: likewise; only that of ``root`` is used.
         source: label space of the files in ScanNet's layout.
+        description: what the pictures are, for the model's card.
+        credits: whose work they are, a line each, for the model's card.
     """
 
     root: str
@@ -42,6 +44,8 @@ class DataConfig:
     train_split: str = "train"
     val_split: str = "val"
     source: str = "nyu40"
+    description: str = ""
+    credits: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -141,13 +145,21 @@ class InputConfig:
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that determines a run."""
+    """All that determines a run.
+
+    Attributes:
+        name: of the run's folder and in the model's provenance.
+        label_space: YAML file of the classes.
+        data, network, training, input, augmentation: see there.
+        licence: SPDX identifier that exported models carry.
+    """
 
     name: str
     label_space: str
     data: DataConfig
     network: NetworkConfig
     training: TrainingConfig
+    licence: str = "LicenseRef-unstated"
     input: InputConfig = field(default_factory=InputConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 

@@ -15,6 +15,7 @@ from seg3d2d_ros.networks.parsing_graph import ParsingGraph  # noqa: E402
 class Pooled(torch.nn.Module):
     """Logits whose values are known: four-by-four means of the channels and their negatives."""
 
+    num_classes = 6
     output_stride = 4
     multiple = 4
 
@@ -58,3 +59,18 @@ def test_labels_and_confidence():
     certainty = (scaled / scaled.sum(1, keepdims=True)).max(1)
     difference = confidence.numpy() - 255 * upsampled(certainty, 4)
     assert np.abs(difference).max() < 0.51
+
+
+def test_more_than_255_classes():
+    class Many(Pooled):
+        num_classes = 300
+
+        def forward(self, image):
+            shift = torch.arange(300.0).view(1, 300, 1, 1)
+            return image[:, :1, ::4, ::4] * 0 + shift
+
+    labels, _ = ParsingGraph(Many(), [0.0] * 3, [1.0] * 3, 1.0)(
+        torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
+    )
+    assert labels.dtype == torch.int32
+    assert (labels == 299).all()
