@@ -47,15 +47,16 @@ def render_dataset(arguments: argparse.Namespace) -> None:
             arguments.furniture,
             arguments.kind or kind_of(position),
             arguments.trajectory is not None,
+            arguments.scan,
         )
         for split, rooms in splits.items()
         for position, index in enumerate(rooms)
     ]
     # Rooms are rendered in order of their number, so that both splits fill evenly.
     jobs.sort(key=lambda job: job.index)
-    todo = [job for job in jobs if not job.folder.exists()]
+    todo = [job for job in jobs if not job.done]
     total = sum(job.frames for job in jobs)
-    ready = total - sum(job.frames for job in todo)
+    ready = sum(job.frames for job in jobs if job.folder.exists())
     with tqdm(total=total, unit="frame", initial=ready, smoothing=0.02) as bar:
         for done in _render_all(todo, arguments.workers):
             bar.update(done)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from training.rendering.camera import Intrinsics
 from training.rendering.mesh import Array
-from training.rendering.scene import THREADS, Hits, Scene
+from training.rendering.scene import THREADS, Scene
+from training.rendering.surface_points import surface_points
 
 _EPSILON = 2e-3
 _NEAREST_LIGHT = 0.15
@@ -61,16 +62,16 @@ def render_ground_truth(
     return GroundTruth(depth.reshape(shape), label.reshape(shape), instance.reshape(shape))
 
 
-@dataclass(frozen=True, eq=False)
-class _Surface:
-    """Surface points met by rays: one row per hit, `rows` says of which ray."""
-
-    rows: NDArray[np.int64]
-    point: Array
-    normal: Array
-    albedo: Array
-    gloss: Array
-    emission: Array
+def render_flat(scene: Scene, intrinsics: Intrinsics, pose: NDArray[np.float64]) -> Array:
+    """Colours without light, a little darker where slanted: sRGB 0 to 1, float32 [h, w, 3]."""
+    origins, directions = _world_rays(intrinsics, pose, None)
+    hits = scene.cast(origins, directions)
+    s = surface_points(scene, hits, origins, directions, 1.0 / intrinsics.focal)
+    color = np.zeros((intrinsics.height * intrinsics.width, 3), np.float32)
+    towards = np.abs(np.sum(s.normal * directions[s.rows], -1))
+    towards /= np.linalg.norm(directions[s.rows], axis=-1)
+    color[s.rows] = (s.albedo * (0.5 + 0.5 * towards)[:, None]).clip(0, 1) ** (1 / 2.2)
+    return color.reshape(intrinsics.height, intrinsics.width, 3)
 
 
 class Renderer:
@@ -117,7 +118,7 @@ class Renderer:
         missed = hits.triangle < 0
         color[missed] = self._sky(directions[missed])
         albedo[missed] = np.minimum(color[missed], 1.0)
-        s = self._surface(hits, origins, directions, 1.0 / intrinsics.focal)
+        s = surface_points(self._scene, hits, origins, directions, 1.0 / intrinsics.focal)
         toward = -directions[s.rows]
         toward = toward / np.linalg.norm(toward, axis=-1, keepdims=True)
         cosine = np.clip(np.sum(s.normal * toward, -1), 0, 1)
@@ -137,7 +138,7 @@ class Renderer:
         gone = second.triangle < 0
         # Light through windows reaches diffuse surfaces by shadow rays already.
         incoming[gone] = np.where(mirrored[gone, None], self._sky(bounce[gone]), 0)
-        t = self._surface(second, start, bounce, 0.05)
+        t = surface_points(self._scene, second, start, bounce, 0.05)
         lamp = np.where(mirrored[t.rows, None], t.emission[:, None], 0)
         incoming[t.rows] = t.albedo * (self._direct(t.point, t.normal) + self._ambient) + lamp
         incoming = np.minimum(incoming, 8.0)
@@ -153,32 +154,6 @@ class Renderer:
         albedo[s.rows] = np.clip(s.albedo + s.emission[:, None], 0, 1)
         normal[s.rows] = s.normal
         return color, albedo, normal
-
-    def _surface(self, hits: Hits, origins: Array, directions: Array, spread: float) -> _Surface:
-        scene = self._scene
-        rows = np.nonzero(hits.triangle >= 0)[0]
-        triangle = hits.triangle[rows]
-        distance = hits.distance[rows, None]
-        direction = directions[rows]
-        point = origins[rows] + direction * distance
-        normal = scene.interpolate(scene.normals, hits, rows)
-        normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
-        face = scene.face_normals[triangle]
-        behind = np.sum(face * direction, -1, keepdims=True) > 0
-        face = np.where(behind, -face, face)
-        # Shading normals that face away from the viewer would light the wrong side.
-        agrees = np.sum(normal * face, -1, keepdims=True)
-        normal = np.where(agrees < 0, -normal, normal)
-        normal = np.where(np.abs(agrees) < 0.2, face, normal)
-        length = np.linalg.norm(direction, axis=-1)
-        slant = np.abs(np.sum(face * direction, -1)) / np.maximum(length, 1e-6)
-        footprint = distance[:, 0] * spread / np.sqrt(np.maximum(slant, 0.05))
-        material = scene.material[triangle]
-        uv = scene.interpolate(scene.uv, hits, rows)
-        albedo = scene.atlas.lookup(material, triangle, uv, footprint)
-        return _Surface(
-            rows, point, normal, albedo, scene.gloss[material], scene.emission[material]
-        )
 
     def _direct(self, points: Array, normals: Array) -> Array:
         """Reflected radiance of a white surface lit by one sampled light, [n, 3]."""
@@ -237,7 +212,9 @@ class Renderer:
         """Radiance of light that bounced twice or more, were it spread evenly in the room."""
         directions = self._rng.standard_normal((3000, 3)).astype(np.float32)
         origins = np.broadcast_to(centre.astype(np.float32), directions.shape)
-        s = self._surface(self._scene.cast(origins, directions), origins, directions, 0.02)
+        s = surface_points(
+            self._scene, self._scene.cast(origins, directions), origins, directions, 0.02
+        )
         if len(s.rows) == 0:
             return np.zeros(3, np.float32)
         first = (self._direct(s.point, s.normal) * s.albedo).mean(0)

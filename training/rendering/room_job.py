@@ -13,9 +13,16 @@ import numpy as np
 from training.rendering.camera import Intrinsics, Sensor, auto_exposure
 from training.rendering.domain import Part
 from training.rendering.furniture import Catalogue
-from training.rendering.layout import furnish
+from training.rendering.layout import FurnishedRoom, furnish
 from training.rendering.render import Renderer, render_ground_truth
-from training.rendering.scannet_layout import FRAMES, SceneWriter, scene_name
+from training.rendering.scan import scan_room, write_scan
+from training.rendering.scannet_layout import (
+    FRAMES,
+    SCANS,
+    SceneWriter,
+    finished_folder,
+    scene_name,
+)
 from training.rendering.trajectory import choose_views, walk
 
 
@@ -33,18 +40,45 @@ class RoomJob:
     kind: str
     trajectory: bool
 
+    scan: bool
+
+    @property
+    def name(self) -> str:
+        """ScanNet's name of the scene."""
+        return scene_name(self.index)
+
     @property
     def folder(self) -> Path:
-        """The scene's folder, there once the room is finished."""
-        return self.out / FRAMES / scene_name(self.index)
+        """The scene's frames, there once they are finished."""
+        return self.out / FRAMES / self.name
+
+    @property
+    def scan_folder(self) -> Path:
+        """The scene's reconstructed mesh, there once it is finished."""
+        return self.out / SCANS / self.name
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.folder.exists() and (self.scan_folder.exists() or not self.scan)
 
 
 def render_room(job: RoomJob) -> Iterator[int]:
-    """Render one room into its scene folder, yielding 1 after each frame."""
+    """Make what is missing of one room's files, yielding 1 after each frame."""
     parameters = job.part.generator(job.seed, job.index)
     catalogue = Catalogue.load(job.furniture).for_part(job.part)
     furnished = furnish(job.kind, catalogue, parameters)
-    rng = np.random.Generator(parameters.bit_generator)
+    if job.scan and not job.scan_folder.exists():
+        with finished_folder(job.scan_folder) as folder:
+            rng = np.random.default_rng([job.seed, job.index, 0x5CA])
+            write_scan(folder, job.name, scan_room(furnished, rng))
+    if not job.folder.exists():
+        yield from _render_frames(job, furnished, np.random.Generator(parameters.bit_generator))
+
+
+def _render_frames(
+    job: RoomJob, furnished: FurnishedRoom, rng: np.random.Generator
+) -> Iterator[int]:
     fov = float(np.deg2rad(62.0 if job.trajectory else rng.uniform(52, 76)))
     intrinsics = Intrinsics.from_fov(*job.size, fov)
     poses = (walk if job.trajectory else choose_views)(furnished, job.frames, fov, rng)
@@ -53,7 +87,7 @@ def render_room(job: RoomJob) -> Iterator[int]:
     renderer = Renderer(furnished.scene, rng, centre)
     sensor = Sensor(noise=0.008, vignette=0.15) if job.trajectory else Sensor.sample(rng)
     exposure: float | None = None
-    with SceneWriter(job.out, scene_name(job.index), intrinsics) as writer:
+    with SceneWriter(job.folder, intrinsics) as writer:
         for pose in poses:
             truth = render_ground_truth(furnished.scene, intrinsics, pose)
             radiance = renderer.radiance(intrinsics, pose)

@@ -6,12 +6,14 @@
 millimetres, 0 = none), label/000000.png (uint8 NYU-40 ids, 0 = none), instance/000000.png
 (uint8, 0 = none), pose/000000.txt (4x4 camera-to-world), intrinsics_color.txt and
 intrinsics_depth.txt (4x4). Colour and depth share one camera. `<root>/splits/{train,val}.txt`
-name the scenes.
+name the scenes. `<root>/scans/sceneXXXX_00/` holds the reconstructed mesh.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +25,7 @@ from training.rendering.camera import Intrinsics
 from training.rendering.render import GroundTruth
 
 FRAMES = "scannet_frames_25k"
+SCANS = "scans"
 
 
 def scene_name(index: int) -> str:
@@ -40,19 +43,32 @@ def write_splits(root: Path, splits: dict[str, list[str]]) -> None:
         temporary.replace(folder / f"{name}.txt")
 
 
-class SceneWriter:
-    """Writes one scene into a temporary folder and renames it when the block ends without error."""
+@contextlib.contextmanager
+def finished_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder that is renamed to `folder` when the block ends without error."""
+    temporary = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
-    def __init__(self, root: Path, name: str, intrinsics: Intrinsics) -> None:
-        self._final = root / FRAMES / name
-        self._folder = root / FRAMES / f".{name}.part"
+
+class SceneWriter:
+    """Writes one scene's frames; its folder is there when the block ends without error."""
+
+    def __init__(self, folder: Path, intrinsics: Intrinsics) -> None:
+        self._stack = contextlib.ExitStack()
+        self._final = folder
         self._intrinsics = intrinsics
         self._count = 0
 
     def __enter__(self) -> SceneWriter:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = self._stack.enter_context(finished_folder(self._final))
         for part in ("color", "depth", "label", "instance", "pose"):
-            (self._folder / part).mkdir(parents=True)
+            (self._folder / part).mkdir()
         matrix = np.eye(4)
         matrix[:3, :3] = self._intrinsics.matrix
         for name in ("intrinsics_color.txt", "intrinsics_depth.txt"):
@@ -65,10 +81,7 @@ class SceneWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._folder.replace(self._final)
-        else:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._stack.__exit__(kind, error, trace)
 
     def add(
         self,

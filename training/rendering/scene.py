@@ -149,6 +149,13 @@ class Scene:
             o3d.core.Tensor.from_numpy(rays), tnear=0.0, tfar=1.0, nthreads=THREADS
         ).numpy()
 
+    def nearest_triangle(self, points: Array) -> NDArray[np.int64]:
+        """Number of the triangle nearest to each point [n, 3]."""
+        answer = self._caster.compute_closest_points(
+            o3d.core.Tensor.from_numpy(points.astype(np.float32)), nthreads=THREADS
+        )
+        return answer["primitive_ids"].numpy().astype(np.int64)
+
     def interpolate(self, attribute: Array, hits: Hits, rows: NDArray[np.int64]) -> Array:
         """A per-corner attribute [t, 3, k] at the hits of `rows`, [len(rows), k]."""
         corners = attribute[hits.triangle[rows]]

@@ -136,9 +136,10 @@ def test_the_verb_resumes_reproduces_and_refuses_other_settings(tmp_path, catalo
     first = parse("--out", str(tmp_path / "a"), *small)
     assert first.run(first) == 0
     whole = files(tmp_path / "a")
-    assert len(whole) == 3 + 2 * 7
+    assert len(whole) == 3 + 2 * 7 + 2 * 2
     (tmp_path / "a/scannet_frames_25k/scene0001_00/color/000000.jpg").unlink()
     (tmp_path / "a/scannet_frames_25k/scene0001_00").rename(tmp_path / "moved")
+    (tmp_path / "a/scans/scene0000_00").rename(tmp_path / "moved_too")
     assert first.run(first) == 0
     assert files(tmp_path / "a") == whole
     other = parse("--out", str(tmp_path / "a"), *small, "--seed", "9")

@@ -9,7 +9,7 @@ pytest.importorskip("pyoidn")
 
 from training.rendering.camera import Intrinsics, look_at
 from training.rendering.render import GroundTruth
-from training.rendering.scannet_layout import SceneWriter, scene_name, write_splits
+from training.rendering.scannet_layout import FRAMES, SceneWriter, scene_name, write_splits
 
 CAMERA = Intrinsics.from_fov(40, 30, 1.0)
 
@@ -30,7 +30,7 @@ def frame(seed):
 
 def test_files_read_back_as_scannets(tmp_path):
     frames = [frame(k) for k in range(2)]
-    with SceneWriter(tmp_path, scene_name(7), CAMERA) as writer:
+    with SceneWriter(tmp_path / FRAMES / scene_name(7), CAMERA) as writer:
         for color, truth, pose in frames:
             writer.add(color, truth, pose, 95)
     folder = tmp_path / "scannet_frames_25k" / "scene0007_00"
@@ -49,7 +49,10 @@ def test_files_read_back_as_scannets(tmp_path):
 
 
 def test_a_scene_appears_only_when_it_is_complete(tmp_path):
-    with pytest.raises(RuntimeError), SceneWriter(tmp_path, scene_name(0), CAMERA) as writer:
+    with (
+        pytest.raises(RuntimeError),
+        SceneWriter(tmp_path / FRAMES / scene_name(0), CAMERA) as writer,
+    ):
         writer.add(*frame(0), 90)
         raise RuntimeError
     assert list((tmp_path / "scannet_frames_25k").iterdir()) == []
