@@ -35,6 +35,7 @@ from training.engine.evaluation import Predictor, evaluate
 from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.predictor import NetworkPredictor
 from training.model_card import model_card
+from training.weight_storage import store_weights_as_fp16
 
 MINIMUM_AGREEMENT = 0.995
 OPSET = 17
@@ -199,6 +200,7 @@ def export_run(
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.onnx"
         export_onnx(run.graph, spec, path)
+        store_weights_as_fp16(path)
         agreement = onnx_agreement(
             path, run.graph, [resize_to_network(image, spec) for image in images]
         )
