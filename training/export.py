@@ -37,6 +37,9 @@ from training.engine.predictor import NetworkPredictor
 from training.model_card import model_card
 from training.weight_storage import store_weights_as_fp16
 
+Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]
+"""Image and its labels."""
+
 MINIMUM_AGREEMENT = 0.995
 OPSET = 17
 
@@ -210,7 +213,9 @@ def export_run(
                 f"reference image, less than {100 * MINIMUM_AGREEMENT} %; nothing was exported"
             )
 
-        def write(folder: Path, metrics: dict[str, Any], card: str) -> ModelBundle:
+        def write(
+            folder: Path, pairs: Sequence[Pair], metrics: dict[str, Any], card: str
+        ) -> ModelBundle:
             return write_bundle(
                 folder,
                 name=bundle_folder.name,
@@ -231,7 +236,10 @@ def export_run(
                 credits=_credits(run.experiment),
             )
 
-        trial = write(Path(scratch) / bundle_folder.name, {}, "not yet measured\n")
+        trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")
+        # the labels to compare with are those of the stored graph, whose weights are rounded
+        stored = bundle_predictor(SceneParser(trial, ParserConfig("onnxruntime", precision="fp32")))
+        pairs = [(image, stored(image)) for image in images]
         parser = SceneParser(trial, ParserConfig())
         as_run = bundle_metrics(trial, val, ParserConfig())
         in_fp32 = bundle_metrics(trial, val, ParserConfig(precision="fp32"))
@@ -251,7 +259,7 @@ def export_run(
             "onnx_agreement": round(100 * agreement, 3),
         }
         card = model_card(trial, metrics, provenance, remarks)
-        return write(bundle_folder, metrics, card)
+        return write(bundle_folder, pairs, metrics, card)
 
 
 IMAGENET_CREDIT = (
