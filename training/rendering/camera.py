@@ -100,7 +100,7 @@ class Sensor:
         warmth = rng.normal(0, 0.07)
         tint = rng.normal(0, 0.02)
         return cls(
-            gain=float(np.exp(rng.normal(-0.05, 0.24))),
+            gain=float(np.exp(rng.normal(-0.02, 0.3))),
             balance=(float(1 + warmth), float(1 + tint), float(1 - warmth)),
             vignette=float(rng.uniform(0, 0.35)),
             noise=float(rng.uniform(0.003, 0.035)),

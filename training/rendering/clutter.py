@@ -19,9 +19,9 @@ _ITEMS = {
 }
 # Things per square metre of top; the draw is scaled per room, so that tidy and messy rooms occur.
 _DENSITY = {
-    "table": 4.0,
+    "table": 5.0,
     "desk": 7.0,
-    "counter": 7.0,
+    "counter": 10.0,
     "cabinet": 3.0,
     "nightstand": 5.0,
     "dresser": 4.0,
@@ -39,6 +39,8 @@ def hang(plan: Plan, pieces: Pieces, rng: Generator, kind: str) -> None:
         board = pieces.make("whiteboard")
         if board is not None:
             plan.against_wall(board, gap=0.0, low=float(rng.uniform(0.8, 1.0)), tries=20)
+    if kind in ("kitchen", "office", "classroom") and rng.random() < 0.6:
+        _pin_notes(plan, pieces, rng)
     for _ in range(int(rng.integers(1, 7))):
         piece = pieces.make("picture" if rng.random() < 0.9 else "wall_item")
         if piece is not None:
@@ -48,6 +50,19 @@ def hang(plan: Plan, pieces: Pieces, rng: Generator, kind: str) -> None:
                     more = pieces.make("picture")
                     if more is not None:
                         plan.against_wall(more, gap=0.0, low=float(rng.uniform(1.0, 1.8)), tries=6)
+
+
+def _pin_notes(plan: Plan, pieces: Pieces, rng: Generator) -> None:
+    """Sheets and leaflets side by side, as people pin them above worktops and desks."""
+    wall = int(rng.integers(4))
+    along = float(rng.uniform(0.2, 0.8)) * plan.room.wall_length(wall)
+    height = float(rng.uniform(0.95, 1.4))
+    for _ in range(int(rng.integers(3, 13))):
+        note = pieces.make("note")
+        if note is not None:
+            spot = along + float(rng.normal(0, 0.45))
+            low = height + float(rng.normal(0, 0.12))
+            plan.against_wall(note, wall, spot, gap=0.008, low=low)
 
 
 def scatter(builder: SceneBuilder, plan: Plan, pieces: Pieces, rng: Generator, kind: str) -> None:
@@ -65,7 +80,7 @@ class _Scatter:
     def run(self, usual: str) -> None:
         """Fill every surface with things of the `usual` role and others that fit it."""
         scene, rng = self._scene, self._rng
-        mess = float(np.exp(rng.normal(0.0, 0.7)))
+        mess = float(np.exp(rng.normal(0.15, 0.75)))
         labels = {NYU40[name]: name for name in _DENSITY}
         for instance in np.unique(scene.instance):
             rows = scene.instance == instance
@@ -111,8 +126,7 @@ class _Scatter:
             if on_floor and not self._plan.fits(polygon, 0.0, piece.size[2]):
                 continue
             self._taken.append((polygon, top))
-            for mesh, label in piece.parts:
-                self._plan.builder.add(mesh.placed(x, y, top + 1e-3, yaw), label)
+            piece.add_to(self._plan.builder, x, y, top + 1e-3, yaw)
             return
 
     def _cushions(self) -> None:
@@ -129,8 +143,7 @@ class _Scatter:
                 if piece is None or not 0.25 < top < 0.65:
                     continue
                 yaw = placed.yaw + float(rng.normal(0, 0.3))
-                for mesh, label in piece.parts:
-                    self._plan.builder.add(mesh.placed(x, y, top - 0.01, yaw), label)
+                piece.add_to(self._plan.builder, x, y, top - 0.01, yaw)
 
 
 def supported(scene: Scene, instance: int, polygon: Polygon, highest: float) -> float | None:

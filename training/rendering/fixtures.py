@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 
@@ -22,8 +24,10 @@ class KitchenStyle:
     """Fronts, top and backsplash that the parts of one kitchen share."""
 
     def __init__(self, rng: Generator) -> None:
-        vivid = rng.random() < 0.3
-        self.front: Material = surfaces.lacquer(rng, 1.0) if vivid else body(rng)
+        vivid = rng.random() < 0.35
+        front = surfaces.lacquer(rng, 1.0) if vivid else body(rng)
+        shiny = rng.random() < 0.35
+        self.front = replace(front, gloss=float(rng.uniform(0.05, 0.2))) if shiny else front
         self.top: Material = surfaces.stone(rng) if rng.random() < 0.65 else surfaces.wood(rng)
         self.splash: Material = surfaces.tiles(rng) if rng.random() < 0.75 else surfaces.stone(rng)
         self.height = float(rng.uniform(0.86, 0.94))

@@ -55,8 +55,9 @@ def furnish(kind: str, catalogue: Catalogue | None, rng: Generator) -> Furnished
     _add_openings(room, kind, placing)
     builder = SceneBuilder()
     build_shell(room, kind, builder, rng)
-    lamps = rng.random() < 0.75 or not any(o.kind == "window" for o in room.openings)
-    light = float(np.exp(rng.normal(0.2, 0.5))) if rng.random() < 0.8 else 0.0
+    night = rng.random() < 0.2
+    light = 0.0 if night else float(np.exp(rng.normal(0.2, 0.5)))
+    lamps = night or rng.random() < 0.7 or not any(o.kind == "window" for o in room.openings)
     glass = sum((o.end - o.start) * (o.high - o.low) for o in room.openings if o.kind == "window")
     floor = room.width * room.depth
     cool = float(rng.uniform(-0.1, 0.2))
@@ -67,7 +68,9 @@ def furnish(kind: str, catalogue: Catalogue | None, rng: Generator) -> Furnished
         else:
             build_window(room, o, daylight, builder, rng)
     if lamps:
-        add_ceiling_lamps(room, builder, rng, float(rng.uniform(0.4, 1.2)))
+        # At night the ceiling may be dim, so that lamps on tables and floors light the room.
+        dim = 0.08 if night and rng.random() < 0.4 else 1.0
+        add_ceiling_lamps(room, builder, rng, dim * float(rng.uniform(0.4, 1.2)))
     if light > 0 and rng.random() < 0.45:
         add_sun(room, builder, rng, light * float(rng.uniform(3, 12)))
     plan = Plan(room, builder, placing)
@@ -86,7 +89,7 @@ def _add_openings(room: Room, kind: str, rng: Generator) -> None:
     windows = int(rng.choice([0, 1, 2, 3], p=[0.12, 0.48, 0.28, 0.12]))
     if kind in ("bathroom", "corridor"):
         windows = int(rng.random() < 0.5)
-    french = rng.random() < 0.25
+    french = rng.random() < 0.3
     for number in range(doors + windows):
         for _ in range(25):
             wall = int(rng.integers(4))

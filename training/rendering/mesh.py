@@ -33,6 +33,16 @@ def vector(*values: float) -> Array:
     return np.array(values, np.float32)
 
 
+def dot(a: Array, b: Array) -> Array:
+    """Row-wise scalar products of [n, 3] and [n, 3]: float32 [n]."""
+    return np.einsum("ij,ij->i", a, b)
+
+
+def length(vectors: Array) -> Array:
+    """Row-wise lengths of [n, 3]: float32 [n]."""
+    return np.sqrt(dot(vectors, vectors))
+
+
 def plain(color: Sequence[float] | Array, gloss: float = 0.0, emission: float = 0.0) -> Material:
     """A material of one linear RGB colour in 0..1."""
     return Material(np.asarray(color, np.float32).reshape(1, 1, 3), gloss, emission)

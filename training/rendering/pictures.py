@@ -75,6 +75,21 @@ def picture(rng: Generator) -> Material:
     return Material(linear(image.astype(np.float32)), rng.choice([0.0, 0.04]))
 
 
+def _facade(image: Array, horizon: int, rng: Generator) -> None:
+    """A house across the yard, of bricks or plaster, drawn over a view."""
+    tone = hsv(rng.uniform(0, 0.12), rng.uniform(0.1, 0.65), rng.uniform(0.35, 0.95))
+    left = int(rng.integers(0, image.shape[1] // 2))
+    right = left + int(rng.integers(60, image.shape[1]))
+    wall = image[int(rng.integers(0, 16)) : horizon + 4, left:right]
+    y, x = np.mgrid[0 : wall.shape[0], 0 : wall.shape[1]]
+    joint = (y % 3 == 0) | ((x + 3 * (y // 3 % 2)) % 6 == 0)
+    wall[:] = tone * (1 + 0.1 * rng.standard_normal((*wall.shape[:2], 1)))
+    if rng.random() < 0.6:
+        wall[joint] = 0.6 * wall[joint] + 0.35
+    for column in range(6, wall.shape[1] - 10, int(rng.integers(16, 40))):
+        wall[6:16, column : column + 7] = neutral(rng, 0.1, 0.9)
+
+
 def outdoors(rng: Generator) -> Array:
     """What is seen through windows: linear radiance, float32 [64, 256, 3], row 0 at the zenith."""
     height, width = 64, 256
@@ -92,6 +107,8 @@ def outdoors(rng: Generator) -> Array:
             cv2.ellipse(image, (x, horizon), (w // 2, h), 0, 0, 360, tone.tolist(), -1)
         else:
             cv2.rectangle(image, (x, horizon - h), (x + w, horizon + 2), tone.tolist(), -1)
+    if rng.random() < 0.3:
+        _facade(image, horizon, rng)
     image[horizon:] = hsv(rng.uniform(0.1, 0.3), 0.3, rng.uniform(0.2, 0.5))
     image *= 1 + 0.1 * rng.standard_normal((height, width, 1))
     return linear(cv2.GaussianBlur(image.astype(np.float32), (3, 3), 0))

@@ -12,6 +12,7 @@ from numpy.random import Generator
 from training.rendering import surfaces
 from training.rendering.mesh import Material, Mesh, box, rod
 from training.rendering.nyu40 import NYU40
+from training.rendering.scene import AreaLight, SceneBuilder
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +23,20 @@ class Piece:
         parts: meshes with their NYU-40 labels, standing on z = 0.
         size: width (x), depth (y) and height (z) of the bounding box, metres.
         elevation: height above the floor at which it belongs, metres.
+        lights: what it lights the room with, in the frame of its meshes.
     """
 
     parts: list[tuple[Mesh, int]]
     size: tuple[float, float, float]
     elevation: float = 0.0
+    lights: tuple[AreaLight, ...] = ()
+
+    def add_to(
+        self, builder: SceneBuilder, x: float, y: float, z: float, yaw: float
+    ) -> tuple[int, ...]:
+        """Put its parts and lights into a scene, turned by `yaw` radians; their instance ids."""
+        builder.lights += [light.placed(x, y, z, yaw) for light in self.lights]
+        return tuple(builder.add(mesh.placed(x, y, z, yaw), label) for mesh, label in self.parts)
 
 
 def piece(mesh: Mesh, label: str) -> Piece:

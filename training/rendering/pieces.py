@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from training.rendering import fixtures, seating, small_things, storage
+from training.rendering import fixtures, lamps, seating, small_things, storage
 from training.rendering.furniture import Catalogue, Model
 from training.rendering.mesh import Mesh
 from training.rendering.models import load_model, recolored
@@ -18,8 +18,8 @@ from training.rendering.piece import Piece, piece
 
 _MADE: dict[str, Callable[[Generator], Piece]] = {
     "dining_chair": seating.chair,
-    "office_chair": seating.chair,
-    "armchair": lambda rng: seating.sofa(rng, 1),
+    "office_chair": seating.office_chair,
+    "armchair": seating.armchair,
     "sofa": seating.sofa,
     "dining_table": storage.table,
     "coffee_table": lambda rng: storage.table(rng, float(rng.uniform(0.32, 0.52))),
@@ -43,6 +43,9 @@ _MADE: dict[str, Callable[[Generator], Piece]] = {
     "bath_item": small_things.clutter,
     "floor_item": small_things.clutter,
     "picture": small_things.framed_picture,
+    "note": small_things.note,
+    "table_lamp": lamps.table_lamp,
+    "floor_lamp": lamps.floor_lamp,
     "cushion": seating.cushion,
     "whiteboard": fixtures.whiteboard,
 }

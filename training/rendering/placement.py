@@ -127,9 +127,7 @@ class Plan:
         if not self.fits(polygon, low, low + piece.size[2], ignore):
             return None
         self.zones.append(Zone(polygon, low, low + piece.size[2]))
-        instances = tuple(
-            self.builder.add(mesh.placed(x, y, low, yaw), label) for mesh, label in piece.parts
-        )
+        instances = piece.add_to(self.builder, x, y, low, yaw)
         self.placed.append(Placed(piece, x, y, yaw, instances))
         return self.placed[-1]
 

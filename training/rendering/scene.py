@@ -10,7 +10,7 @@ import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
 
-from training.rendering.mesh import Array, Material, Mesh
+from training.rendering.mesh import Array, Material, Mesh, rotation_z, vector
 from training.rendering.texture_atlas import TextureAtlas
 
 THREADS = 1
@@ -30,6 +30,16 @@ class AreaLight:
     edge_u: Array
     edge_v: Array
     radiance: Array
+
+    def placed(self, x: float, y: float, z: float, yaw: float) -> AreaLight:
+        """The light turned by `yaw` radians about z, then moved to (x, y, z) in metres."""
+        turn = rotation_z(yaw).T
+        return AreaLight(
+            self.corner @ turn + vector(x, y, z),
+            self.edge_u @ turn,
+            self.edge_v @ turn,
+            self.radiance,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,8 @@ Every function returns a `Piece` in the furniture frame (front towards -y, stand
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.random import Generator
 
@@ -26,14 +28,15 @@ def _swivel_foot(rng: Generator, seat: float, frame: Material) -> list[Mesh]:
 
 
 def chair(rng: Generator) -> Piece:
-    """A chair with legs or a swivel foot, seat, and a slatted, solid or barred back."""
+    """A chair: on bent tubes, or with legs, seat, and a slatted, solid or barred back."""
+    if rng.random() < 0.22:
+        return tube_chair(rng)
     w, d = rng.uniform(0.38, 0.5), rng.uniform(0.4, 0.5)
     seat, height = rng.uniform(0.42, 0.5), rng.uniform(0.78, 1.05)
     frame = body(rng) if rng.random() < 0.7 else surfaces.metal(rng)
     cover = frame if rng.random() < 0.45 else upholstery(rng)
     t = rng.uniform(0.015, 0.025)
-    swivel = rng.random() < 0.2
-    parts = _swivel_foot(rng, seat, frame) if swivel else legs(rng, (w, d, seat), t, frame)
+    parts = legs(rng, (w, d, seat), t, frame)
     if cover is frame:
         parts.append(box((-w / 2, -d / 2, seat - 0.03), (w / 2, d / 2, seat), cover))
     else:
@@ -81,6 +84,83 @@ def chair(rng: Generator) -> Piece:
             parts.append(box((x - 0.025, -d / 2 + 0.05, z), (x + 0.025, d / 2, z + 0.03), frame))
             parts.append(rod((x, -d / 2 + 0.08, seat - 0.02), (x, -d / 2 + 0.08, z), t, frame))
     return piece(merge(parts), "chair")
+
+
+def office_chair(rng: Generator) -> Piece:
+    """A swivel chair: upholstered seat and back on a column, mostly with armrests."""
+    w, d = rng.uniform(0.44, 0.54), rng.uniform(0.44, 0.52)
+    seat, height = rng.uniform(0.42, 0.54), rng.uniform(0.85, 1.25)
+    frame = surfaces.lacquer(rng, 0.05) if rng.random() < 0.7 else surfaces.metal(rng)
+    cover = upholstery(rng)
+    low, lean = seat + rng.uniform(0.05, 0.2), rng.uniform(0.02, 0.1)
+    back = rounded_box(
+        (-w * rng.uniform(0.38, 0.5), 0, 0), (w * 0.45, 0.09, height - low), cover, 0.045
+    )
+    parts = [
+        *_swivel_foot(rng, seat - 0.06, frame),
+        rounded_box((-w / 2, -d / 2, seat - 0.08), (w / 2, d / 2, seat + 0.02), cover, 0.05),
+        back.placed(0, d / 2 - 0.06 + lean, low),
+        rod((0, d / 2 - 0.1, seat - 0.06), (0, d / 2 + lean, low + 0.12), 0.028, frame),
+    ]
+    if rng.random() < 0.7:
+        z, x = seat + rng.uniform(0.16, 0.24), w / 2 + 0.03
+        for side in (-x, x):
+            parts.append(rod((side, 0, seat - 0.05), (side, 0.02, z), 0.018, frame))
+            parts.append(
+                rounded_box((side - 0.035, -0.14, z), (side + 0.035, 0.14, z + 0.035), frame, 0.017)
+            )
+    return piece(merge(parts), "chair")
+
+
+def tube_chair(rng: Generator) -> Piece:
+    """A cantilever, rocking or easy chair: two bent tubes that carry a sling or cushions."""
+    easy = rng.random() < 0.5
+    w, d = (rng.uniform(0.55, 0.68), rng.uniform(0.7, 0.85)) if easy else (0.46, 0.48)
+    seat = rng.uniform(0.34, 0.42) if easy else rng.uniform(0.43, 0.48)
+    height = rng.uniform(0.75, 1.05)
+    lean = rng.uniform(0.15, 0.35) if easy else rng.uniform(0.02, 0.1)
+    tube = surfaces.metal(rng) if rng.random() < 0.75 else surfaces.wood(rng)
+    t = rng.uniform(0.011, 0.022)
+    cover = upholstery(rng) if rng.random() < 0.8 else body(rng)
+    rocker = 0.08 if easy and rng.random() < 0.4 else 0.0
+    # Seen from the side, as (y, z): floor runner from back to front, up, seat, back.
+    runner = [(y, t + rocker * (2 * y / d) ** 2) for y in np.linspace(d / 2, -d / 2, 6)]
+    front = (-d / 2 - 0.02, (seat + t) / 2)
+    line = [*runner, front, (-d / 2 + 0.03, seat), (d / 2 - lean, seat - 0.03 - 0.1 * lean)]
+    line += [(d / 2 - lean / 2, (seat + height) / 2), (d / 2 + 0.02, height)]
+    parts = []
+    for x in (-w / 2 + t, w / 2 - t):
+        spots = [(x, y, z) for y, z in line]
+        parts += [rod(a, b, t, tube) for a, b in pairwise(spots)]
+        if rng.random() < 0.6 or easy:
+            arm = [(x, -d / 2 + 0.0, seat - 0.02), (x, -d / 2 + 0.03, seat + 0.2)]
+            arm += [(x, d / 2 - lean * 0.6, seat + 0.24)]
+            parts += [rod(a, b, t * 1.2, tube) for a, b in pairwise(arm)]
+    thick = rng.uniform(0.02, 0.09)
+    for (y0, z0), (y1, z1) in pairwise(line[-4:]):
+        parts.append(_slab(w - 4 * t, (y0, z0), (y1, z1), thick, cover))
+    return piece(merge(parts), "chair")
+
+
+def _slab(
+    width: float,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    thick: float,
+    material: Material,
+) -> Mesh:
+    """A cushion between two places (y, z) of a chair's side, lying on the line between them."""
+    dy, dz = end[0] - start[0], end[1] - start[1]
+    reach = float(np.hypot(dy, dz))
+    flat = rounded_box((-width / 2, 0, 0), (width / 2, reach, thick), material, thick * 0.45)
+    c, s = dy / reach, dz / reach
+    turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]], np.float32)
+    return flat.transformed(turn, (0, start[0], start[1]))
+
+
+def armchair(rng: Generator) -> Piece:
+    """A one-seat sofa or an easy chair on tubes."""
+    return tube_chair(rng) if rng.random() < 0.3 else sofa(rng, 1)
 
 
 def sofa(rng: Generator, seats: int | None = None) -> Piece:

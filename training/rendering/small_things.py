@@ -52,6 +52,14 @@ def clutter(rng: Generator) -> Piece:
     )
 
 
+def note(rng: Generator) -> Piece:
+    """A sheet, leaflet or calendar pinned to a wall; its back is at y = 0, its foot at z = 0."""
+    w = float(rng.uniform(0.09, 0.3))
+    h = w * float(rng.uniform(0.7, 1.5))
+    sheet = quad((-w / 2, -0.004, 0), (w, 0, 0), (0, 0, h), pictures.picture(rng))
+    return piece(sheet.placed(0, 0, 0, float(rng.normal(0, 0.01))), "paper")
+
+
 def framed_picture(rng: Generator) -> Piece:
     """A picture, poster or sheet to hang on a wall; its back is at y = 0, its foot at z = 0."""
     w, h = rng.uniform(0.2, 1.1), rng.uniform(0.2, 0.9)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.rendering.mesh import Array
+from training.rendering.mesh import Array, dot, length
 from training.rendering.scene import Hits, Scene
 
 
@@ -43,16 +43,14 @@ def surface_points(
     direction = directions[rows]
     point = origins[rows] + direction * distance
     normal = scene.interpolate(scene.normals, hits, rows)
-    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+    normal /= np.maximum(length(normal), 1e-6)[:, None]
     face = scene.face_normals[triangle]
-    behind = np.sum(face * direction, -1, keepdims=True) > 0
-    face = np.where(behind, -face, face)
+    face = np.where(dot(face, direction)[:, None] > 0, -face, face)
     # Shading normals that face away from the viewer would light the wrong side.
-    agrees = np.sum(normal * face, -1, keepdims=True)
+    agrees = dot(normal, face)[:, None]
     normal = np.where(agrees < 0, -normal, normal)
     normal = np.where(np.abs(agrees) < 0.2, face, normal)
-    length = np.linalg.norm(direction, axis=-1)
-    slant = np.abs(np.sum(face * direction, -1)) / np.maximum(length, 1e-6)
+    slant = np.abs(dot(face, direction)) / np.maximum(length(direction), 1e-6)
     footprint = distance[:, 0] * spread / np.sqrt(np.maximum(slant, 0.05))
     material = scene.material[triangle]
     uv = scene.interpolate(scene.uv, hits, rows)
