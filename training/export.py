@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 import yaml
 
 from seg3d2d_ros.bundle import InputSpec, ModelBundle
@@ -22,7 +21,7 @@ from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network, geometry
 from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser, resize_to_network
-from training.data.labelled_frames import LabelledFrames
+from training.data.labelled_frames import JoinedFrames, LabelledFrames
 from training.data.open_frames import open_frames
 from training.engine.calibration import (
     collect_logits,
@@ -35,13 +34,19 @@ from training.engine.evaluation import Predictor, evaluate
 from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.predictor import NetworkPredictor
 from training.model_card import model_card
+from training.onnx_graph import export_onnx, onnx_agreement
+from training.quantisation import quantise
 from training.weight_storage import store_weights_as_fp16
 
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]
 """Image and its labels."""
 
 MINIMUM_AGREEMENT = 0.995
-OPSET = 17
+MINIMUM_INT8_AGREEMENT = 0.97
+MAXIMUM_INT8_LOSS = 0.5
+"""mIoU in percent that int8 may lose on the val split."""
+INT8_IMAGES = 300
+"""Training images on which the ranges of int8 are measured."""
 
 
 class ExportError(RuntimeError):
@@ -84,42 +89,6 @@ def load_run(folder: Path) -> FinishedRun:
     return FinishedRun(experiment, label_space, graph, spec, state["step"])
 
 
-def export_onnx(graph: ParsingGraph, spec: InputSpec, path: Path) -> None:
-    """Write a graph as ONNX with free batch size, height and width."""
-    example = torch.zeros(1, spec.height, spec.width, 3, dtype=torch.uint8)
-    with torch.inference_mode():
-        torch.onnx.export(
-            graph.eval(),
-            (example,),
-            str(path),
-            input_names=["image"],
-            output_names=["labels", "confidence"],
-            dynamic_axes={
-                name: {0: "N", 1: "H", 2: "W"} for name in ("image", "labels", "confidence")
-            },
-            opset_version=OPSET,
-            dynamo=False,
-        )
-
-
-def onnx_agreement(
-    path: Path, graph: ParsingGraph, images: Sequence[npt.NDArray[np.uint8]]
-) -> float:
-    """Smallest part of equal labels over images (H, W, 3), ONNX Runtime against PyTorch."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    agreements = []
-    for image in images:
-        with torch.inference_mode():
-            ours = graph(torch.from_numpy(image)[None])[0].numpy()
-        theirs = session.run(["labels"], {"image": image[None]})[0]
-        agreements.append(float((ours == theirs).mean()))
-    return min(agreements)
-
-
 def bundle_predictor(parser: SceneParser) -> Predictor:
     """The robot's own parser as evaluation calls it; it raises ExportError where parsing fails."""
 
@@ -158,6 +127,7 @@ def export_run(
     size: tuple[int, int] | None = None,
     references: int = 8,
     remarks: str = "",
+    int8: bool = False,
 ) -> ModelBundle:
     """Export the newest checkpoint of a run.
 
@@ -171,9 +141,11 @@ def export_run(
         size: height and width of the network input instead of the experiment's.
         references: number of val images stored with their labels.
         remarks: further Markdown for the model card.
+        int8: also store an OpenVINO IR quantised to int8.
 
     Raises:
-        ExportError: if there is nothing to export or the ONNX graph disagrees with PyTorch.
+        ExportError: if there is nothing to export, the ONNX graph disagrees with PyTorch, or int8
+            loses too much.
     """
     run = load_run(run_folder)
     spec = run.spec
@@ -203,6 +175,9 @@ def export_run(
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.onnx"
         export_onnx(run.graph, spec, path)
+        weights = [WeightsSource(path, "onnx", "fp32")]
+        if int8:
+            weights.append(quantise(path, _spread(train, INT8_IMAGES), spec, Path(scratch)))
         store_weights_as_fp16(path)
         agreement = onnx_agreement(
             path, run.graph, [resize_to_network(image, spec) for image in images]
@@ -227,7 +202,7 @@ def export_run(
                 input=spec,
                 output_stride=geometry(run.graph.network)[0],
                 temperature=temperature,
-                weights=[WeightsSource(path, "onnx", "fp32")],
+                weights=weights,
                 reference=pairs,
                 card=card,
                 metrics=metrics,
@@ -258,8 +233,37 @@ def export_run(
             "miou_fp32": in_fp32["miou"],
             "onnx_agreement": round(100 * agreement, 3),
         }
+        if int8:
+            metrics["int8"] = _int8_metrics(trial, pairs, val, metrics["miou_fp32"])
         card = model_card(trial, metrics, provenance, remarks)
         return write(bundle_folder, pairs, metrics, card)
+
+
+def _spread(frames: JoinedFrames, count: int) -> list[npt.NDArray[np.uint8]]:
+    """At most so many images, evenly spread over all frames."""
+    chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int)
+    return [frames.load(index)[0] for index in chosen.tolist()]
+
+
+def _int8_metrics(
+    bundle: ModelBundle, pairs: Sequence[Pair], val: LabelledFrames, miou_fp32: float
+) -> dict[str, float]:
+    """What int8 costs: agreement with the reference labels and mIoU on the val split, percent.
+
+    Raises:
+        ExportError: if it costs too much.
+    """
+    config = ParserConfig("openvino", precision="int8")
+    predict = bundle_predictor(SceneParser(bundle, config))
+    agreement = float(np.mean([(predict(image) == labels).mean() for image, labels in pairs]))
+    miou = bundle_metrics(bundle, val, config)["miou"]
+    if agreement < MINIMUM_INT8_AGREEMENT or miou < miou_fp32 - MAXIMUM_INT8_LOSS:
+        raise ExportError(
+            f"int8 agrees with fp32 on {100 * agreement:.1f} % of the reference pixels and reaches "
+            f"{miou} % mIoU where fp32 has {miou_fp32} %; at least {100 * MINIMUM_INT8_AGREEMENT} "
+            f"% and a loss of at most {MAXIMUM_INT8_LOSS} are needed; export without --int8"
+        )
+    return {"label_agreement": round(100 * agreement, 2), "miou": miou}
 
 
 IMAGENET_CREDIT = (

@@ -45,7 +45,7 @@ Measured through this bundle with {metrics["backend"]} {metrics["precision"]} on
 mIoU {metrics["miou"]} % ({metrics["miou_fp32"]} % in fp32), pixel accuracy
 {metrics["pixel_accuracy"]} %, mean class accuracy {metrics["mean_accuracy"]} %. Expected
 calibration error of the confidence {metrics["calibration_error"]} % (uncalibrated
-{metrics["calibration_error_uncalibrated"]} %).
+{metrics["calibration_error_uncalibrated"]} %).{_int8(metrics)}
 
 | class | IoU, % |
 |---|---|
@@ -64,3 +64,13 @@ commit {provenance["commit"]}. Trained on {dataset["train"]["frames"]} frames (S
 
 {credits}
 """
+
+
+def _int8(metrics: Mapping[str, Any]) -> str:
+    if "int8" not in metrics:
+        return ""
+    row = metrics["int8"]
+    return (
+        f"\nQuantised to int8: mIoU {row['miou']} %, labels equal to fp32's on "
+        f"{row['label_agreement']} % of the reference pixels."
+    )

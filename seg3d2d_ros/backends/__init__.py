@@ -24,7 +24,7 @@ BACKENDS = tuple(FORMATS_READ)
 
 _CLASSES = {"openvino": "OpenVINOBackend", "onnxruntime": "ONNXRuntimeBackend"}
 
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
 
 
 class BackendError(Exception):
@@ -73,7 +73,8 @@ def create_backend(
         name: ``openvino``, ``onnxruntime``, or ``auto``: ONNX Runtime where a CUDA device was asked
             for or is there with its provider, else the first installed that can run the weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``.
-        precision: ``auto`` (the runtime's choice for the device), ``fp32`` or ``bf16``.
+        precision: ``auto`` (the runtime's choice for the device), ``fp32``, ``bf16``, or ``int8``
+            where the bundle holds weights quantised to it.
         threads: CPU threads, 0 for the runtime's choice.
 
     Raises:
@@ -82,7 +83,7 @@ def create_backend(
     """
     _check_choices(name, device, precision, threads)
     if name == "auto":
-        name = _choose(bundle, device)
+        name = _choose(bundle, device, precision)
     elif name not in installed_backends():
         raise BackendError(
             f"backend '{name}' needs the Python package {name}, which is not installed: "
@@ -117,7 +118,7 @@ def _check_choices(name: str, device: str, precision: str, threads: int) -> None
         raise BackendError(f"threads is {threads}; choose 0 (the runtime's choice) or more")
 
 
-def _choose(bundle: ModelBundle, device: str) -> str:
+def _choose(bundle: ModelBundle, device: str, precision: str) -> str:
     installed = installed_backends()
     if not installed:
         raise BackendError(
@@ -125,6 +126,8 @@ def _choose(bundle: ModelBundle, device: str) -> str:
         )
     formats = {weights.format for weights in bundle.weights}
     fitting = [name for name in installed if formats.intersection(FORMATS_READ[name])]
+    if precision == "int8" and "openvino" in fitting:
+        return "openvino"
     if not fitting:
         raise BackendError(
             f"bundle {bundle.path} holds weights as {', '.join(sorted(formats))}, which "

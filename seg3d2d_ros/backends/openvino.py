@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""OpenVINO backend: the CPU, compiled for each input size, in fp32 or bf16."""
+"""OpenVINO backend: the CPU, compiled for each input size, in fp32, bf16 or int8."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from seg3d2d_ros.bundle import BundleError, ModelBundle
 _COMPILED_SIZES = 4
 """Compiled networks kept, newest use last: cameras that change size change among few."""
 
-_PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
+_PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+"""Arithmetic of what is not quantised, by precision."""
 
 
 class OpenVINOBackend:
@@ -32,7 +33,7 @@ class OpenVINOBackend:
                 f"backend openvino runs on the CPU, not on {device}; choose backend onnxruntime, "
                 "or device auto or cpu"
             )
-        weights = bundle.find_weights(*FORMATS_READ["openvino"])
+        weights = bundle.find_weights(*FORMATS_READ["openvino"], int8=precision == "int8")
         content = weights.read()
         binary = weights.binary.read() if weights.binary is not None else b""
         try:
@@ -84,7 +85,8 @@ class OpenVINOBackend:
         model.reshape({"image": [1, height, width, 3]})
         compiled = self._core.compile_model(model, "CPU", self._config)
         taken = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        self.precision = {"f32": "fp32"}.get(taken, taken)
+        if self.precision != "int8":
+            self.precision = {"f32": "fp32"}.get(taken, taken)
         self._requests[key] = compiled.create_infer_request()
         if len(self._requests) > _COMPILED_SIZES:
             self._requests.popitem(last=False)

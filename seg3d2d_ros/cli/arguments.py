@@ -78,7 +78,7 @@ def _add_parse(verbs: argparse._SubParsersAction) -> None:
     parse.add_argument("--bundle", default=DEFAULT_BUNDLE, help=f"{_BUNDLE_HELP} (%(default)s)")
     parse.add_argument("--backend", default="auto", help="auto, openvino or onnxruntime")
     parse.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<index>")
-    parse.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parse.add_argument("--precision", default="auto", help="auto, fp32, bf16 or int8")
     _add_threads(parse)
 
 

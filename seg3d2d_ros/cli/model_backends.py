@@ -10,7 +10,7 @@ from seg3d2d_ros.bundle_files import BundleError
 from seg3d2d_ros.cli import CommandError
 from seg3d2d_ros.parser import ParserConfig, ParserError, SceneParser
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "int8")
 
 
 def make_parsers(

@@ -20,11 +20,11 @@ from seg3d2d_ros.parser import ParseFailure, ParserError, SceneParser
 
 REPORTED_ERRORS = (BundleError, ParserError)
 
-MINIMUM_AGREEMENT = {"fp32": 99.5, "bf16": 97.0}
+MINIMUM_AGREEMENT = {"fp32": 99.5, "bf16": 97.0, "int8": 97.0}
 """Percent of the reference pixels that must get the stored label.
 
-With the same arithmetic only ties at the borders of regions may fall differently; bf16 keeps 8 bits
-of each factor, so more of the near-ties do.
+With the same arithmetic only ties at the borders of regions may fall differently; bf16 and
+int8 keep 8 bits of each factor, so more of the near-ties do.
 """
 
 

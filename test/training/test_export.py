@@ -13,7 +13,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from seg3d2d_ros.bundle import ModelBundle  # noqa: E402
 from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
-from training import export  # noqa: E402
+from training import export, onnx_graph  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.predictor import NetworkPredictor  # noqa: E402
 from training.engine.trainer import Trainer  # noqa: E402
@@ -56,7 +56,7 @@ def test_a_run_becomes_a_bundle(run_folder, tmp_path):
 def test_the_graph_takes_any_batch_and_size(run_folder, tmp_path):
     run = export.load_run(run_folder)
     path = tmp_path / "model.onnx"
-    export.export_onnx(run.graph, run.spec, path)
+    onnx_graph.export_onnx(run.graph, run.spec, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 160, 3), np.uint8)
     labels, confidence = session.run(["labels", "confidence"], {"image": images})
@@ -71,6 +71,32 @@ def test_a_disagreeing_graph_is_refused(run_folder, tmp_path, monkeypatch):
     with pytest.raises(export.ExportError, match="agrees with PyTorch on .* nothing was exported"):
         export.export_run(run_folder, tmp_path / "models" / "tiny", command="")
     assert not (tmp_path / "models" / "tiny").exists()
+
+
+def test_int8_is_stored_beside_fp32_or_refused(run_folder, tmp_path, monkeypatch):
+    pytest.importorskip("nncf")
+    pytest.importorskip("openvino")
+    # The network has learnt next to nothing, so its labels are a matter of rounding.
+    monkeypatch.setattr(export, "MINIMUM_INT8_AGREEMENT", 0.0)
+    monkeypatch.setattr(export, "MAXIMUM_INT8_LOSS", 100.0)
+    target = tmp_path / "models" / "tiny"
+    bundle = export.export_run(run_folder, target, command="", int8=True)
+    assert [(w.format, w.precision) for w in bundle.weights] == [
+        ("onnx", "fp32"),
+        ("openvino", "int8"),
+    ]
+    quantised = SceneParser(bundle, ParserConfig(precision="int8", threads=1))
+    plain = SceneParser(bundle, ParserConfig("openvino", precision="fp32", threads=1))
+    assert (quantised.backend_name, quantised.precision) == ("openvino", "int8")
+    for size in ((64, 96), (120, 200)):
+        image = np.full((*size, 3), 200, np.uint8)
+        image[size[0] // 2 :] = (40, 60, 90)
+        agreement = (quantised.parse(image).labels == plain.parse(image).labels).mean()
+        assert agreement > 0.5
+    monkeypatch.setattr(export, "MINIMUM_INT8_AGREEMENT", 1.01)
+    with pytest.raises(export.ExportError, match="int8 agrees with fp32 on .* without --int8"):
+        export.export_run(run_folder, tmp_path / "models" / "refused", command="", int8=True)
+    assert not (tmp_path / "models" / "refused").exists()
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

@@ -51,7 +51,7 @@ def surface_points(
     normal = np.where(agrees < 0, -normal, normal)
     normal = np.where(np.abs(agrees) < 0.2, face, normal)
     slant = np.abs(dot(face, direction)) / np.maximum(length(direction), 1e-6)
-    footprint = distance[:, 0] * spread / np.sqrt(np.maximum(slant, 0.05))
+    footprint = (distance[:, 0] * spread / np.sqrt(np.maximum(slant, 0.05))).astype(np.float32)
     material = scene.material[triangle]
     uv = scene.interpolate(scene.uv, hits, rows)
     albedo = scene.atlas.lookup(material, triangle, uv, footprint)
