@@ -112,7 +112,11 @@ class Sensor:
         )
 
     def expose(
-        self, radiance: Array, rng: Generator, exposure: float | None = None
+        self,
+        radiance: Array,
+        rng: Generator,
+        exposure: float | None = None,
+        motion: tuple[float, float] | None = None,
     ) -> NDArray[np.uint8]:
         """The picture taken of `radiance`: uint8 RGB [h, w, 3].
 
@@ -120,6 +124,8 @@ class Sensor:
             radiance: float32 [h, w, 3], linear.
             rng: source of the noise.
             exposure: factor on the radiance before `gain`; automatic where None.
+            motion: pixels (u, v) over which the camera moves meanwhile; where None it moves by
+                `motion` of the sensor in a direction by chance.
         """
         height, width = radiance.shape[:2]
         unit = width / 320
@@ -129,7 +135,9 @@ class Sensor:
         y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
         image = image * (1 - self.vignette * (x**2 + y**2) / 2)[..., None].astype(np.float32)
         image = np.minimum(image, 6.0)
-        if self.motion > 0.5:
+        if motion is not None:
+            image = _motion_blur(image, float(np.hypot(*motion)), float(np.arctan2(*motion[::-1])))
+        elif self.motion > 0.5:
             image = _motion_blur(image, self.motion * unit, float(rng.uniform(0, np.pi)))
         if self.blur > 0.05:
             image = cv2.GaussianBlur(image, (0, 0), self.blur * unit)
@@ -164,6 +172,8 @@ def white_balance(radiance: Array, strength: float = 0.5) -> Array:
 
 
 def _motion_blur(image: Array, length: float, angle: float) -> Array:
+    if length < 0.5:
+        return image
     size = max(3, int(np.ceil(length)) | 1)
     kernel = np.zeros((size, size), np.float32)
     c = (size - 1) / 2

@@ -32,7 +32,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--val-frames-per-room", type=_count, default=24, help="in rooms held out (%(default)s)"
     )
-    parser.add_argument("--size", type=_size, default=(320, 240), metavar="WxH")
+    parser.add_argument(
+        "--size",
+        type=_size,
+        default=(320, 240),
+        metavar="WxH",
+        help="of pictures and labels, 1296x968 as in ScanNet (320x240)",
+    )
+    parser.add_argument(
+        "--depth-size",
+        type=_size,
+        metavar="WxH",
+        help="of depth images, 640x480 as in ScanNet (that of the pictures)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
     parser.add_argument("--workers", type=_count, default=1, help="processes, one thread each")
     parser.add_argument("--split-val", type=_share, default=0.15, help="share of rooms held out")
@@ -42,7 +54,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--trajectory",
         type=_count,
         metavar="FRAMES",
-        help="render a walk of FRAMES frames through each room instead of single views",
+        help="render a recording of FRAMES frames (15 a second) through each room instead of "
+        "single views",
+    )
+    parser.add_argument(
+        "--carrier",
+        choices=("hand", "robot"),
+        default="hand",
+        help="who carries the camera of a recording (%(default)s)",
     )
     parser.add_argument(
         "--scan",
@@ -98,6 +117,13 @@ def run(arguments: argparse.Namespace) -> int:
     except (FurnitureError, ValueError) as error:
         print(f"rooms: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(
+            f"rooms: {arguments.out} can't be written ({error}); what is finished stays, and the "
+            "same command goes on from there once there is room",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("rooms: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
@@ -120,6 +146,8 @@ def _claim(out: Path, arguments: argparse.Namespace) -> None:
         "split_val",
         "kind",
         "trajectory",
+        "carrier",
+        "depth_size",
     )
     settings = json.dumps({name: getattr(arguments, name) for name in names}, indent=1) + "\n"
     file = out / "rooms.json"

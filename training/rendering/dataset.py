@@ -46,8 +46,9 @@ def render_dataset(arguments: argparse.Namespace) -> None:
             arguments.size,
             arguments.furniture,
             arguments.kind or kind_of(position),
-            arguments.trajectory is not None,
+            arguments.carrier if arguments.trajectory else None,
             arguments.scan,
+            arguments.depth_size or arguments.size,
         )
         for split, rooms in splits.items()
         for position, index in enumerate(rooms)

@@ -23,12 +23,30 @@ from training.rendering.scannet_layout import (
     finished_folder,
     scene_name,
 )
-from training.rendering.trajectory import choose_views, walk
+from training.rendering.views import choose_views
+from training.rendering.walks import image_motion, walk
+
+SHUTTER = 0.3
+"""Share of the time between two frames of a recording in which the sensor takes in light."""
 
 
 @dataclass(frozen=True)
 class RoomJob:
-    """Everything that determines one scene's files."""
+    """Everything that determines one scene's files.
+
+    Attributes:
+        out: folder of the data set.
+        index: number of the room.
+        part: domain and split, whose models and parameters it uses.
+        seed: of the data set.
+        frames: number of them.
+        size: width and height of pictures, labels and instances.
+        furniture: folder of the models.
+        kind: of room.
+        carrier: of the camera in a recording; None for single views.
+        scan: whether to reconstruct the room's mesh too.
+        depth_size: width and height of depth images.
+    """
 
     out: Path
     index: int
@@ -38,9 +56,9 @@ class RoomJob:
     size: tuple[int, int]
     furniture: Path
     kind: str
-    trajectory: bool
-
+    carrier: str | None
     scan: bool
+    depth_size: tuple[int, int]
 
     @property
     def name(self) -> str:
@@ -79,22 +97,34 @@ def render_room(job: RoomJob) -> Iterator[int]:
 def _render_frames(
     job: RoomJob, furnished: FurnishedRoom, rng: np.random.Generator
 ) -> Iterator[int]:
-    fov = float(np.deg2rad(62.0 if job.trajectory else rng.uniform(52, 76)))
+    recording = job.carrier is not None
+    fov = float(np.deg2rad(62.0 if recording else rng.uniform(52, 76)))
     intrinsics = Intrinsics.from_fov(*job.size, fov)
-    poses = (walk if job.trajectory else choose_views)(furnished, job.frames, fov, rng)
+    depth_intrinsics = Intrinsics.from_fov(*job.depth_size, fov)
+    if job.carrier is not None:
+        poses = walk(furnished, job.carrier, job.frames, fov, rng)
+    else:
+        poses = choose_views(furnished, job.frames, fov, rng)
     room = furnished.room
     centre = np.array([room.width / 2, room.depth / 2, room.height * 0.6])
     renderer = Renderer(furnished.scene, rng, centre)
-    sensor = Sensor(noise=0.008, vignette=0.15) if job.trajectory else Sensor.sample(rng)
+    sensor = Sensor(noise=0.008, vignette=0.15) if recording else Sensor.sample(rng)
     exposure: float | None = None
-    with SceneWriter(job.folder, intrinsics) as writer:
-        for pose in poses:
+    motion: tuple[float, float] | None = None
+    with SceneWriter(job.folder, intrinsics, depth_intrinsics) as writer:
+        for k, pose in enumerate(poses):
             truth = render_ground_truth(furnished.scene, intrinsics, pose)
+            depth = truth.depth
+            if job.depth_size != job.size:
+                depth = render_ground_truth(furnished.scene, depth_intrinsics, pose).depth
             radiance = renderer.radiance(intrinsics, pose)
-            if job.trajectory:
+            if recording:
                 exposure = _follow(exposure, auto_exposure(radiance))
-            color = sensor.expose(radiance, rng, exposure)
-            writer.add(color, truth, pose, sensor.quality)
+                following = poses[min(k + 1, len(poses) - 1)]
+                u, v = image_motion(pose, following, intrinsics.focal)
+                motion = (SHUTTER * u, SHUTTER * v)
+            color = sensor.expose(radiance, rng, exposure, motion)
+            writer.add(color, truth, depth, pose, sensor.quality)
             yield 1
 
 

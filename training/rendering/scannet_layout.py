@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.rendering.camera import Intrinsics
+from training.rendering.mesh import Array
 from training.rendering.render import GroundTruth
 
 FRAMES = "scannet_frames_25k"
@@ -59,20 +60,20 @@ def finished_folder(folder: Path) -> Iterator[Path]:
 class SceneWriter:
     """Writes one scene's frames; its folder is there when the block ends without error."""
 
-    def __init__(self, folder: Path, intrinsics: Intrinsics) -> None:
+    def __init__(self, folder: Path, color: Intrinsics, depth: Intrinsics) -> None:
         self._stack = contextlib.ExitStack()
         self._final = folder
-        self._intrinsics = intrinsics
+        self._intrinsics = {"color": color, "depth": depth}
         self._count = 0
 
     def __enter__(self) -> SceneWriter:
         self._folder = self._stack.enter_context(finished_folder(self._final))
         for part in ("color", "depth", "label", "instance", "pose"):
             (self._folder / part).mkdir()
-        matrix = np.eye(4)
-        matrix[:3, :3] = self._intrinsics.matrix
-        for name in ("intrinsics_color.txt", "intrinsics_depth.txt"):
-            np.savetxt(self._folder / name, matrix, fmt="%.6f")
+        for name, intrinsics in self._intrinsics.items():
+            matrix = np.eye(4)
+            matrix[:3, :3] = intrinsics.matrix
+            np.savetxt(self._folder / f"intrinsics_{name}.txt", matrix, fmt="%.6f")
         return self
 
     def __exit__(
@@ -87,19 +88,31 @@ class SceneWriter:
         self,
         color: NDArray[np.uint8],
         truth: GroundTruth,
+        depth: Array,
         pose: NDArray[np.float64],
         quality: int,
     ) -> None:
-        """Append a frame: RGB uint8 [h, w, 3], its ground truth, pose 4x4, JPEG quality 1..100."""
+        """Append a frame.
+
+        Args:
+            color: RGB uint8 [h, w, 3].
+            truth: labels and instances of the same size.
+            depth: float32, metres, of the depth camera's size.
+            pose: camera to world, 4x4.
+            quality: of the JPEG, 1..100.
+
+        Raises:
+            OSError: if it can't be written.
+        """
         stem = f"{self._count:06d}"
         folder = self._folder
-        depth = np.clip(np.rint(truth.depth * 1000), 0, 65535).astype(np.uint16)
+        millimetres = np.clip(np.rint(depth * 1000), 0, 65535).astype(np.uint16)
         _write(
             folder / f"color/{stem}.jpg",
             cv2.cvtColor(color, cv2.COLOR_RGB2BGR),
             [cv2.IMWRITE_JPEG_QUALITY, quality],
         )
-        _write(folder / f"depth/{stem}.png", depth)
+        _write(folder / f"depth/{stem}.png", millimetres)
         _write(folder / f"label/{stem}.png", truth.label)
         # Instance images of ScanNet are 8 bit; what lies beyond shares the last id.
         _write(folder / f"instance/{stem}.png", np.minimum(truth.instance, 255).astype(np.uint8))
@@ -108,5 +121,8 @@ class SceneWriter:
 
 
 def _write(file: Path, image: NDArray[np.generic], options: list[int] | None = None) -> None:
-    if not cv2.imwrite(str(file), image, options or []):
-        raise OSError(f"{file} could not be written; check the free disk space")
+    # Not by imwrite, which is silent about a disk that is full.
+    done, content = cv2.imencode(file.suffix, image, options or [])
+    if not done:
+        raise OSError(f"{file}: OpenCV can't encode an image of shape {image.shape}")
+    file.write_bytes(content.tobytes())

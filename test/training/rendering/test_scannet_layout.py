@@ -30,9 +30,9 @@ def frame(seed):
 
 def test_files_read_back_as_scannets(tmp_path):
     frames = [frame(k) for k in range(2)]
-    with SceneWriter(tmp_path / FRAMES / scene_name(7), CAMERA) as writer:
+    with SceneWriter(tmp_path / FRAMES / scene_name(7), CAMERA, CAMERA) as writer:
         for color, truth, pose in frames:
-            writer.add(color, truth, pose, 95)
+            writer.add(color, truth, truth.depth, pose, 95)
     folder = tmp_path / "scannet_frames_25k" / "scene0007_00"
     for k, (color, truth, pose) in enumerate(frames):
         read = lambda part, k=k: cv2.imread(str(folder / part / f"{k:06d}.png"), -1)  # noqa: E731
@@ -51,9 +51,10 @@ def test_files_read_back_as_scannets(tmp_path):
 def test_a_scene_appears_only_when_it_is_complete(tmp_path):
     with (
         pytest.raises(RuntimeError),
-        SceneWriter(tmp_path / FRAMES / scene_name(0), CAMERA) as writer,
+        SceneWriter(tmp_path / FRAMES / scene_name(0), CAMERA, CAMERA) as writer,
     ):
-        writer.add(*frame(0), 90)
+        color, truth, pose = frame(0)
+        writer.add(color, truth, truth.depth, pose, 90)
         raise RuntimeError
     assert list((tmp_path / "scannet_frames_25k").iterdir()) == []
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera goes: single views chosen for what they show, and smooth walks."""
+"""Single views, chosen for what they show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from training.rendering.nyu40 import NYU40, SCANNET20_IDS
 from training.rendering.render import render_ground_truth
 
 Pose = NDArray[np.float64]
-_PROBE = (32, 24)
+PROBE = (32, 24)
+"""Size of the little views that are rendered to choose by."""
 
 
 def choose_views(furnished: FurnishedRoom, count: int, fov: float, rng: Generator) -> list[Pose]:
@@ -24,12 +25,12 @@ def choose_views(furnished: FurnishedRoom, count: int, fov: float, rng: Generato
     robots and of hand-held cameras.
     """
     views: list[Pose] = []
-    probe = Intrinsics.from_fov(*_PROBE, fov)
+    probe = Intrinsics.from_fov(*PROBE, fov)
     for _ in range(count):
         best: tuple[float, Pose] | None = None
         for _ in range(12):
             pose = _candidate(furnished, rng)
-            score = _interest(furnished, probe, pose)
+            score = interest(furnished, probe, pose)
             if best is None or score > best[0]:
                 best = (score, pose)
             # The first good view is taken: the best of all would always be the same corner.
@@ -72,7 +73,7 @@ def _candidate(furnished: FurnishedRoom, rng: Generator) -> Pose:
     return look_at(eye, target, float(rng.normal(0, 0.05)))
 
 
-def _interest(furnished: FurnishedRoom, probe: Intrinsics, pose: Pose) -> float:
+def interest(furnished: FurnishedRoom, probe: Intrinsics, pose: Pose) -> float:
     """Number of instances that fill at least 1.5 % of the view; less for bare walls."""
     truth = render_ground_truth(furnished.scene, probe, pose)
     seen = truth.depth[truth.depth > 0]
@@ -87,39 +88,3 @@ def _interest(furnished: FurnishedRoom, probe: Intrinsics, pose: Pose) -> float:
     shell = np.isin(truth.label, (NYU40["wall"], NYU40["floor"], NYU40["ceiling"])).mean()
     things = float(min((pixels > 0.015 * truth.instance.size).sum(), len(labels) + 1))
     return things - 5.0 * max(float(shell) - 0.7, 0.0)
-
-
-def walk(
-    furnished: FurnishedRoom, count: int, fov: float, rng: Generator, tries: int = 60
-) -> list[Pose]:
-    """A slow hand-held walk of `count` frames through the room, turning, without collisions.
-
-    The path is the best of several random ones by the number of things seen along it.
-    """
-    room = furnished.room
-    probe = Intrinsics.from_fov(*_PROBE, fov)
-    best: tuple[float, list[Pose]] | None = None
-    for _ in range(tries):
-        ends = np.stack(
-            [rng.uniform(0.6, room.width - 0.6, 2), rng.uniform(0.6, room.depth - 0.6, 2)], -1
-        )
-        eyes = np.concatenate([ends, [[1.45], [1.3]]], -1)
-        middle = np.array([room.width / 2, room.depth / 2, 0.7])
-        turn = rng.uniform(0.5, 1.1) * rng.choice([-1, 1])
-        start = np.arctan2(*(middle - eyes[0])[1::-1]) - turn / 2
-        poses = []
-        for k in range(count):
-            s = k / max(count - 1, 1)
-            ease = s * s * (3 - 2 * s)
-            eye = eyes[0] * (1 - ease) + eyes[1] * ease
-            # The sway of a walking person: two steps a second, some millimetres.
-            eye[2] += 0.008 * np.sin(2 * np.pi * k / 8)
-            angle = start + turn * ease
-            ahead = np.array([np.cos(angle), np.sin(angle), -0.32 + 0.06 * np.sin(2 * np.pi * s)])
-            poses.append(look_at(eye, eye + ahead, 0.008 * np.sin(2 * np.pi * k / 16)))
-        scores = [_interest(furnished, probe, p) for p in poses[:: max(1, count // 6)]]
-        score = float(np.mean(scores)) + (-5.0 if min(scores) < 0.6 else 0.0)
-        if best is None or score > best[0]:
-            best = (score, poses)
-    assert best is not None
-    return best[1]
