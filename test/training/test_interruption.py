@@ -72,9 +72,9 @@ def test_training(experiment, repository, tmp_path):
 
 def test_rooms(repository, tmp_path):
     pytest.importorskip("open3d")
-    from training.rendering.furniture import DEFAULT_FOLDER
+    from training.rendering.furniture import DEFAULT_FOLDER, is_fetched
 
-    if not (DEFAULT_FOLDER.expanduser() / "complete").exists():
+    if not is_fetched(DEFAULT_FOLDER):
         pytest.skip("the furniture is not in the cache; `python -m training rooms` fetches it")
     arguments = ["rooms", "--rooms", "3", "--frames-per-room", "2", "--val-frames-per-room", "2"]
     arguments += ["--size", "64x48", "--kind", "bathroom", "--out"]

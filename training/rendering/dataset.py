@@ -10,7 +10,6 @@ import os
 import signal
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -78,7 +77,6 @@ def _render_all(jobs: list[RoomJob], workers: int) -> Iterator[int]:
 def _start_worker() -> None:
     # The parent answers Ctrl-C for all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
 
 
 def _whole_room(job: RoomJob) -> int:

@@ -31,9 +31,8 @@ _STRIPS = "TVTBTbTVTBTb" * 4
 _OWNERS = {"T": ("A", "train"), "V": ("A", "val"), "B": ("B", "train"), "b": ("B", "val")}
 
 MIN_MODELS_FOR_DOMAINS = 4
-"""Roles with fewer models share them among all parts."""
 MIN_MODELS_FOR_SPLITS = 8
-"""Roles with fewer models share them among the train and val part of a domain."""
+"""Below these numbers a role's models don't go round; see :meth:`Part.models`."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,17 @@ class Part:
         strips = [k for k, letter in enumerate(_STRIPS) if _OWNERS[letter] == self._key]
         return StripedGenerator(np.random.default_rng([*seed, number]).bit_generator, strips)
 
-    def models(self, models: Sequence[Model]) -> list[Model]:
-        """Those of one role's models that this part uses, in the order given."""
+    def models(self, models: Sequence[Model], made_in_code: bool = False) -> list[Model]:
+        """Those of one role's models that this part uses, in the order given.
+
+        Where there are too few for four parts, the train parts have them and the val parts make do
+        with what is made in code; where there are too few for two, only A's train part has any.
+        Roles that can't be made in code share them instead.
+        """
+        if made_in_code and len(models) < MIN_MODELS_FOR_SPLITS and self.split == "val":
+            return []
         if len(models) < MIN_MODELS_FOR_DOMAINS:
-            return list(models)
+            return [] if made_in_code and self.domain == "B" else list(models)
         # By a hash, so that a new model moves few of the others.
         ranked = sorted(models, key=lambda model: hashlib.sha256(model.key.encode()).digest())
         ends = [round(share * len(ranked)) for share in accumulate(_SHARES.values())]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from training.rendering import pictures, surfaces
-from training.rendering.mesh import Material, Mesh, box, merge, plain, quad, rod, rounded_box
+from training.rendering.mesh import Material, Mesh, box, lathe, merge, plain, quad, rod, rounded_box
 from training.rendering.nyu40 import NYU40
 from training.rendering.openings import wavy_sheet
 from training.rendering.piece import Piece, body
@@ -204,6 +204,68 @@ def bathtub(rng: Generator) -> Piece:
         _tap(rng, -w / 2 + 0.2, d / 2 - 0.03, h),
     ]
     return Piece([(merge(parts), NYU40["bathtub"])], (w, d, h))
+
+
+def toilet(rng: Generator) -> Piece:
+    """A toilet, with a cistern or hung on the wall; the seat's lid is open or closed."""
+    white = plain(surfaces.linear(surfaces.neutral(rng, 0.85, 0.98)), 0.06)
+    w, d, seat = rng.uniform(0.35, 0.4), rng.uniform(0.5, 0.56), rng.uniform(0.39, 0.45)
+    hung = rng.random() < 0.4
+    back = 0.0 if hung else rng.uniform(0.15, 0.2)
+    long = (d - back) / w
+    foot, low = (0.3, 0.12) if hung else (rng.uniform(0.5, 0.7), 0.0)
+    bowl = lathe(
+        [
+            (1e-4, low),
+            (w / 2 * foot, low),
+            (w / 2 * 0.85, seat - 0.15),
+            (w / 2, seat - 0.03),
+            (w / 2, seat),
+            (w / 2 - 0.06, seat),
+            (w / 2 - 0.1, seat - 0.12),
+            (1e-4, seat - 0.16),
+        ],
+        white,
+        24,
+    )
+    stretch = np.diag([1.0, long, 1.0]).astype(np.float32)
+    middle = (-d / 2 + (d - back) / 2, 0.0)
+    lid_material = white if rng.random() < 0.8 else surfaces.wood(rng)
+    lid = lathe([(1e-4, seat), (w / 2, seat), (w / 2 - 0.01, seat + 0.03)], lid_material, 24)
+    top = lathe([(w / 2 - 0.01, seat + 0.03), (1e-4, seat + 0.035)], lid_material, 24)
+    parts = [bowl.transformed(stretch, (0, middle[0], 0))]
+    end = d / 2 - back
+    if rng.random() < 0.5:
+        parts += [m.transformed(stretch, (0, middle[0], 0)) for m in (lid, top)]
+    else:
+        upright = (seat, seat + rng.uniform(0.38, 0.44))
+        parts.append(
+            rounded_box(
+                (-w / 2, end - 0.04, upright[0]), (w / 2, end, upright[1]), lid_material, 0.02
+            )
+        )
+    if not hung:
+        high = rng.uniform(0.75, 0.85)
+        parts.append(rounded_box((-w / 2, end, seat - 0.05), (w / 2, d / 2, high), white, 0.03))
+        parts.append(box((-w / 4, end + 0.02, 0.0), (w / 4, d / 2, seat), white))
+    return Piece([(merge(parts), NYU40["toilet"])], (w, d, seat + 0.42))
+
+
+def television(rng: Generator) -> Piece:
+    """A flat screen on a foot, dark or showing a picture."""
+    w = rng.uniform(0.7, 1.4)
+    h, d = w * 0.57, 0.22
+    case = plain((0.01, 0.01, 0.011), 0.06)
+    screen = pictures.picture(rng) if rng.random() < 0.3 else plain((0.008, 0.008, 0.01), 0.12)
+    if rng.random() < 0.5:
+        screen = replace(screen, emission=0.6 if screen.texture.size > 3 else 0.0)
+    parts = [
+        box((-w / 2, -0.03, 0.08), (w / 2, 0.03, 0.08 + h), case),
+        quad((-w / 2 + 0.015, -0.031, 0.095), (w - 0.03, 0, 0), (0, 0, h - 0.03), screen),
+        box((-0.2, -d / 2, 0.0), (0.2, d / 2, 0.015), case),
+        box((-0.04, -0.02, 0.0), (0.04, 0.02, 0.1), case),
+    ]
+    return Piece([(merge(parts), NYU40["television"])], (w, d, 0.08 + h))
 
 
 def shower_curtain(rng: Generator, w: float) -> Piece:

@@ -8,16 +8,20 @@ catalogue in Java's properties format). Only the CC0 and CC-BY libraries without
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
 
+from seg3d2d_ros.atomic_file import write_file
 from training.rendering.domain import Part
 from training.rendering.nyu40 import NYU40
 
@@ -29,7 +33,8 @@ LIBRARIES = {
 }
 DEFAULT_FOLDER = Path("~/.cache/seg3d2d/furniture")
 _CLASSES = Path(__file__).with_name("furniture_classes.yaml")
-_COMPLETE = "complete"
+_FILES = "files.json"
+"""Size and CRC-32 of every file; it is there once all are."""
 
 
 class FurnitureError(Exception):
@@ -66,7 +71,7 @@ def fetch(folder: Path) -> None:
         FurnitureError: apt-get or dpkg is missing or fails.
     """
     folder = folder.expanduser()
-    if (folder / _COMPLETE).exists():
+    if is_fetched(folder):
         return
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
@@ -74,21 +79,62 @@ def fetch(folder: Path) -> None:
                 f"{tool} was not found, so the furniture models cannot be fetched; on Debian or "
                 "Ubuntu run this once, then pass the folder with --furniture"
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    commands = []
-    if not list(folder.glob("sweethome3d-furniture_*.deb")):
-        commands.append(["apt-get", "download", "sweethome3d-furniture"])
-    for command in commands:
-        _run(command, folder)
-    package = next(folder.glob("sweethome3d-furniture_*.deb"))
-    _run(["dpkg", "-x", package.name, "unpacked"], folder)
-    for name in LIBRARIES.values():
-        source = folder / "unpacked/usr/share/sweethome3d/furniture" / f"{name}.sh3f"
-        with zipfile.ZipFile(source) as archive:
-            archive.extractall(folder / name)
-    shutil.rmtree(folder / "unpacked")
-    package.unlink()
-    (folder / _COMPLETE).touch()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not list(folder.glob("sweethome3d-furniture_*.deb")):
+            _run(["apt-get", "download", "sweethome3d-furniture"], folder)
+        package = next(folder.glob("sweethome3d-furniture_*.deb"))
+        _run(["dpkg", "-x", package.name, "unpacked"], folder)
+        files: dict[str, tuple[int, int]] = {}
+        for name in LIBRARIES.values():
+            source = folder / "unpacked/usr/share/sweethome3d/furniture" / f"{name}.sh3f"
+            with zipfile.ZipFile(source) as archive:
+                archive.extractall(folder / name)
+                files |= {f"{name}/{e.filename}": (e.file_size, e.CRC) for e in archive.infolist()}
+        shutil.rmtree(folder / "unpacked")
+        package.unlink()
+        write_file(folder / _FILES, json.dumps(files, indent=0).encode())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise FurnitureError(
+            f"the furniture can't be unpacked in {folder} ({error}); it needs 700 MB while it is "
+            "unpacked; make room or delete the folder, and try again"
+        ) from error
+
+
+def is_fetched(folder: Path) -> bool:
+    """Whether the furniture is complete in `folder`."""
+    return (folder.expanduser() / _FILES).exists()
+
+
+def check_files(folder: Path, model: Model) -> None:
+    """Compare a model's files, its materials and pictures among them, with what was fetched.
+
+    Raises:
+        FurnitureError: one is missing or altered.
+    """
+    for name, (size, checksum) in _files(folder).items():
+        path = folder / name
+        if path.parent != model.path.parent or name.endswith("/"):
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise FurnitureError(_damaged(folder, path, error.strerror or "unreadable")) from error
+        if len(content) != size or zlib.crc32(content) != checksum:
+            raise FurnitureError(_damaged(folder, path, "its checksum differs"))
+
+
+@lru_cache(maxsize=2)
+def _files(folder: Path) -> dict[str, tuple[int, int]]:
+    try:
+        files: dict[str, tuple[int, int]] = json.loads((folder / _FILES).read_text())
+    except (OSError, ValueError) as error:
+        raise FurnitureError(_damaged(folder, folder / _FILES, str(error))) from error
+    return files
+
+
+def _damaged(folder: Path, path: Path, reason: str) -> str:
+    return f"the furniture file {path} is damaged ({reason}); delete {folder} to fetch it again"
 
 
 def _run(command: list[str], folder: Path) -> None:
@@ -116,6 +162,8 @@ class Catalogue:
 
     folder: Path
     roles: Mapping[str, Sequence[Model]]
+    labels: Mapping[str, str]
+    """NYU-40 class by role."""
 
     @classmethod
     def load(cls, folder: Path) -> Catalogue:
@@ -141,11 +189,12 @@ class Catalogue:
                 if entry is None:
                     continue
                 roles[role].append(_model(key, NYU40[rule["label"]], folder, prefix, entry))
-        return cls(folder, roles)
+        return cls(folder, roles, {role: rule["label"] for role, rule in rules.items()})
 
-    def for_part(self, part: Part) -> Catalogue:
-        """The models of one part of the rooms."""
-        return Catalogue(self.folder, {role: part.models(m) for role, m in self.roles.items()})
+    def for_part(self, part: Part, made_in_code: Collection[str]) -> Catalogue:
+        """The models of one part of the rooms, given the roles that can be made in code too."""
+        roles = {r: part.models(models, r in made_in_code) for r, models in self.roles.items()}
+        return replace(self, roles=roles)
 
     def credits(self) -> str:
         """Authors per library as Markdown."""

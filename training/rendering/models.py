@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import numpy as np
 import trimesh
 from numpy.random import Generator
 
-from training.rendering.furniture import Model
+from seg3d2d_ros.atomic_file import write_file
+from training.rendering.furniture import Model, check_files
 from training.rendering.mesh import Array, Material, Mesh
 from training.rendering.nyu40 import NYU40
 from training.rendering.surfaces import hsv, linear
@@ -31,34 +32,53 @@ PARSER_VERSION = 2
 logging.getLogger("trimesh").setLevel(logging.ERROR)
 
 
+class UnusableModelError(Exception):
+    """A model is sound but nothing for a room."""
+
+
 def load_model(model: Model, folder: Path) -> Mesh:
     """The model's mesh: bounding box of the catalogue's size, centred, standing on z = 0.
 
     Parsed models are kept below `folder`.
 
     Raises:
-        ValueError: the model is empty or has more than MAX_TRIANGLES triangles.
+        UnusableModelError: the model is empty or has more than MAX_TRIANGLES triangles.
+        FurnitureError: its files are missing or damaged.
     """
-    return _load(model, folder / f"meshes-{PARSER_VERSION}")
+    return _load(model, folder)
 
 
 @lru_cache(maxsize=160)
-def _load(model: Model, cache: Path) -> Mesh:
+def _load(model: Model, folder: Path) -> Mesh:
+    cache = folder / f"meshes-{PARSER_VERSION}"
     file = cache / f"{model.key.replace(':', '-')}.npz"
-    if not file.exists():
+    mesh = _read(file)
+    if mesh is None:
         cache.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
+        check_files(folder, model)
         arrays: dict[str, Any] = _parse(model)
         np.savez(buffer, **arrays)
-        temporary = file.with_suffix(f".{os.getpid()}.part")
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(file)
-    with np.load(file, allow_pickle=False) as data:
-        if len(data["vertices"]) == 0:
-            raise ValueError(f"{model.key} has no usable triangles")
-        glosses = json.loads(str(data["gloss"]))
-        materials = [Material(linear(data[f"texture{k}"] / 255), g) for k, g in enumerate(glosses)]
-        return Mesh(data["vertices"], data["normals"], data["uv"], data["material"], materials)
+        write_file(file, buffer.getvalue())
+        mesh = _read(file)
+    if mesh is None or len(mesh.vertices) == 0:
+        raise UnusableModelError(f"{model.key} has no triangles or over {MAX_TRIANGLES}")
+    return mesh
+
+
+def _read(file: Path) -> Mesh | None:
+    """A parsed model from the cache; None where there is none or it is damaged."""
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            glosses = json.loads(str(data["gloss"]))
+            pictures = [data[f"texture{k}"] for k in range(len(glosses))]
+            materials = [
+                Material(linear(picture / 255), gloss)
+                for picture, gloss in zip(pictures, glosses, strict=True)
+            ]
+            return Mesh(data["vertices"], data["normals"], data["uv"], data["material"], materials)
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
 
 
 def _parse(model: Model) -> dict[str, np.ndarray]:
@@ -97,7 +117,14 @@ def _parse(model: Model) -> dict[str, np.ndarray]:
         if glass:
             glosses[-1] = 0.12
     if not vertices or sum(map(len, vertices)) > MAX_TRIANGLES:
-        return {"vertices": np.zeros((0, 3, 3), np.float32)}
+        nothing = np.zeros((0, 3, 3), np.float32)
+        return {
+            "vertices": nothing,
+            "normals": nothing,
+            "uv": nothing[..., :2],
+            "material": np.zeros(0, np.int32),
+            "gloss": np.array("[]"),
+        }
     v, n = np.concatenate(vertices), np.concatenate(normals)
     if model.rotation is not None:
         turn = np.array(model.rotation).reshape(3, 3)

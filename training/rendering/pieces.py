@@ -12,7 +12,7 @@ from numpy.random import Generator
 from training.rendering import fixtures, lamps, seating, small_things, storage
 from training.rendering.furniture import Catalogue, Model
 from training.rendering.mesh import Mesh
-from training.rendering.models import load_model, recolored
+from training.rendering.models import UnusableModelError, load_model, recolored
 from training.rendering.nyu40 import NYU40
 from training.rendering.piece import Piece, piece
 
@@ -49,6 +49,14 @@ _MADE: dict[str, Callable[[Generator], Piece]] = {
     "cushion": seating.cushion,
     "whiteboard": fixtures.whiteboard,
 }
+# Made in code only in the parts of the rooms that own no model of the role.
+_MADE_WITHOUT_MODELS: dict[str, Callable[[Generator], Piece]] = {
+    "bar_stool": seating.bar_stool,
+    "toilet": fixtures.toilet,
+    "vanity": fixtures.washstand,
+    "stove": lambda rng: fixtures.stove(rng, fixtures.KitchenStyle(rng)),
+    "television": fixtures.television,
+}
 # Things whose own colours carry their identity are varied less.
 _KEEP_COLORS = {
     "plant",
@@ -59,6 +67,11 @@ _KEEP_COLORS = {
     "bathtub",
     "bath_item",
 }
+
+
+def made_in_code() -> frozenset[str]:
+    """The roles for which there are pieces made in code."""
+    return frozenset(_MADE) | frozenset(_MADE_WITHOUT_MODELS)
 
 
 class Pieces:
@@ -84,13 +97,14 @@ class Pieces:
             found = self._from_catalogue(chosen, 0.3 if role in _KEEP_COLORS else 1.0)
             if found is not None:
                 return found
+        made = made or _MADE_WITHOUT_MODELS.get(role)
         return None if made is None else made(self.rng)
 
     def _from_catalogue(self, model: Model, strength: float) -> Piece | None:
         assert self._catalogue is not None
         try:
             mesh = load_model(model, self._catalogue.folder)
-        except ValueError:
+        except UnusableModelError:
             return None
         mesh = recolored(mesh, self.rng, strength * float(self.rng.random() < 0.75))
         scale = self.rng.uniform(0.94, 1.06, 3).astype(np.float32)

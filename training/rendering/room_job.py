@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from training.rendering.camera import Intrinsics, Sensor, auto_exposure
 from training.rendering.domain import Part
 from training.rendering.furniture import Catalogue
 from training.rendering.layout import FurnishedRoom, furnish
+from training.rendering.pieces import made_in_code
 from training.rendering.render import Renderer, render_ground_truth
 from training.rendering.scan import scan_room, write_scan
 from training.rendering.scannet_layout import (
@@ -23,6 +25,7 @@ from training.rendering.scannet_layout import (
     finished_folder,
     scene_name,
 )
+from training.rendering.scene import THREADS
 from training.rendering.views import choose_views
 from training.rendering.walks import image_motion, walk
 
@@ -83,8 +86,10 @@ class RoomJob:
 
 def render_room(job: RoomJob) -> Iterator[int]:
     """Make what is missing of one room's files, yielding 1 after each frame."""
+    # OpenCV's filters round differently on several threads, and the same seed must give the same bytes.
+    cv2.setNumThreads(THREADS)
     parameters = job.part.generator(job.seed, job.index)
-    catalogue = Catalogue.load(job.furniture).for_part(job.part)
+    catalogue = Catalogue.load(job.furniture).for_part(job.part, made_in_code())
     furnished = furnish(job.kind, catalogue, parameters)
     if job.scan and not job.scan_folder.exists():
         with finished_folder(job.scan_folder) as folder:

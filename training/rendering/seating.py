@@ -112,6 +112,25 @@ def office_chair(rng: Generator) -> Piece:
     return piece(merge(parts), "chair")
 
 
+def bar_stool(rng: Generator) -> Piece:
+    """A high stool, on legs or a column, with or without a low back."""
+    r, seat = rng.uniform(0.16, 0.21), rng.uniform(0.62, 0.8)
+    frame = surfaces.metal(rng) if rng.random() < 0.6 else body(rng)
+    cover = upholstery(rng) if rng.random() < 0.6 else body(rng)
+    parts = [cylinder(r, seat - rng.uniform(0.03, 0.08), seat, cover, 20)]
+    if rng.random() < 0.5:
+        parts += [cylinder(0.03, 0.0, seat - 0.04, frame), cylinder(r, 0.0, 0.02, frame, 20)]
+    else:
+        parts += legs(rng, (1.6 * r, 1.6 * r, seat - 0.04), 0.014, frame)
+        parts += [
+            rod((a * r * 0.7, b * r * 0.7, 0.25), (c * r * 0.7, d * r * 0.7, 0.25), 0.01, frame)
+            for a, b, c, d in ((-1, -1, 1, -1), (1, -1, 1, 1), (1, 1, -1, 1), (-1, 1, -1, -1))
+        ]
+    if rng.random() < 0.5:
+        parts.append(box((-r, r - 0.03, seat), (r, r, seat + rng.uniform(0.1, 0.3)), cover))
+    return piece(merge(parts), "chair")
+
+
 def tube_chair(rng: Generator) -> Piece:
     """A cantilever, rocking or easy chair: two bent tubes that carry a sling or cushions."""
     easy = rng.random() < 0.5

@@ -7,8 +7,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def catalogue():
-    from training.rendering.furniture import DEFAULT_FOLDER, Catalogue
+    from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, is_fetched
 
-    if not (DEFAULT_FOLDER.expanduser() / "complete").exists():
+    if not is_fetched(DEFAULT_FOLDER):
         pytest.skip("the furniture is not in the cache; `python -m training rooms` fetches it")
     return Catalogue.load(DEFAULT_FOLDER)
