@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from training.rendering import fixtures
+from training.rendering import kitchen
 from training.rendering.pieces import Pieces
 from training.rendering.placement import Placed, Plan
 
@@ -127,7 +127,7 @@ def desk_group(plan: Plan, pieces: Pieces, rng: Generator) -> None:
 
 def kitchen_run(plan: Plan, pieces: Pieces, rng: Generator) -> None:
     """Counters with sink and stove, wall cabinets and a refrigerator along one or two walls."""
-    style = fixtures.KitchenStyle(pieces.rng)
+    style = kitchen.KitchenStyle(pieces.rng)
     walls = sorted(range(4), key=lambda w: -_longest_span(plan, w)[1])
     first = walls[0] if rng.random() < 0.8 else walls[1]
     _run_along(plan, pieces, style, first, inset=0.0, main=True)
@@ -135,7 +135,7 @@ def kitchen_run(plan: Plan, pieces: Pieces, rng: Generator) -> None:
         second = (first + int(rng.choice([1, 3]))) % 4
         _run_along(plan, pieces, style, second, inset=style.depth + 0.05, main=False)
     if rng.random() < 0.2 and min(plan.room.width, plan.room.depth) > 3.2:
-        island = fixtures.counter(
+        island = kitchen.counter(
             pieces.rng, style, float(rng.uniform(1.0, 1.8)), False, splash=False
         )
         plan.in_the_open(island, 0.8)
@@ -177,7 +177,7 @@ def _modules(rng: Generator, length: float, main: bool) -> list[tuple[str, float
 def _run_along(
     plan: Plan,
     pieces: Pieces,
-    style: fixtures.KitchenStyle,
+    style: kitchen.KitchenStyle,
     wall: int,
     *,
     inset: float,
@@ -192,15 +192,15 @@ def _run_along(
         if what == "fridge":
             piece = pieces.make("refrigerator")
         elif what == "stove":
-            piece = fixtures.stove(pieces.rng, style)
+            piece = kitchen.stove(pieces.rng, style)
         else:
-            piece = fixtures.counter(pieces.rng, style, width, what == "sink")
+            piece = kitchen.counter(pieces.rng, style, width, what == "sink")
         if piece is None:
             continue
         middle = at + piece.size[0] / 2
         placed = plan.against_wall(piece, wall, middle, gap=0.0)
         if placed is not None and what != "fridge" and rng.random() < 0.8:
-            hung = fixtures.wall_cabinets(pieces.rng, style, piece.size[0])
+            hung = kitchen.wall_cabinets(pieces.rng, style, piece.size[0])
             low = float(rng.uniform(1.36, 1.5))
             if plan.room.free_span(wall, at, at + piece.size[0]):
                 plan.against_wall(hung, wall, middle, gap=0.0, low=low)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from training.rendering import fixtures, lamps, seating, small_things, storage
+from training.rendering import bathroom, boards, kitchen, lamps, seating, small_things, storage
 from training.rendering.furniture import Catalogue, Model
 from training.rendering.mesh import Mesh
 from training.rendering.models import UnusableModelError, load_model, recolored
@@ -35,9 +35,9 @@ _MADE: dict[str, Callable[[Generator], Piece]] = {
     "file_cabinet": lambda rng: storage.cabinet(rng, "file"),
     "sideboard": lambda rng: storage.cabinet(rng, "sideboard"),
     "bookshelf": storage.bookshelf,
-    "refrigerator": fixtures.fridge,
-    "bathtub": fixtures.bathtub,
-    "washbasin": fixtures.washstand,
+    "refrigerator": kitchen.fridge,
+    "bathtub": bathroom.bathtub,
+    "washbasin": bathroom.washstand,
     "kitchen_item": small_things.clutter,
     "table_item": small_things.clutter,
     "bath_item": small_things.clutter,
@@ -47,15 +47,15 @@ _MADE: dict[str, Callable[[Generator], Piece]] = {
     "table_lamp": lamps.table_lamp,
     "floor_lamp": lamps.floor_lamp,
     "cushion": seating.cushion,
-    "whiteboard": fixtures.whiteboard,
+    "whiteboard": boards.whiteboard,
 }
 # Made in code only in the parts of the rooms that own no model of the role.
 _MADE_WITHOUT_MODELS: dict[str, Callable[[Generator], Piece]] = {
     "bar_stool": seating.bar_stool,
-    "toilet": fixtures.toilet,
-    "vanity": fixtures.washstand,
-    "stove": lambda rng: fixtures.stove(rng, fixtures.KitchenStyle(rng)),
-    "television": fixtures.television,
+    "toilet": bathroom.toilet,
+    "vanity": bathroom.washstand,
+    "stove": lambda rng: kitchen.stove(rng, kitchen.KitchenStyle(rng)),
+    "television": boards.television,
 }
 # Things whose own colours carry their identity are varied less.
 _KEEP_COLORS = {

@@ -86,7 +86,7 @@ class RoomJob:
 
 def render_room(job: RoomJob) -> Iterator[int]:
     """Make what is missing of one room's files, yielding 1 after each frame."""
-    # OpenCV's filters round differently on several threads, and the same seed must give the same bytes.
+    # OpenCV rounds differently on several threads, and the same seed must give the same bytes.
     cv2.setNumThreads(THREADS)
     parameters = job.part.generator(job.seed, job.index)
     catalogue = Catalogue.load(job.furniture).for_part(job.part, made_in_code())

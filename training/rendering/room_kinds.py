@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from training.rendering import fixtures
+from training.rendering import bathroom
 from training.rendering.arrangements import (
     bed_group,
     desk_group,
@@ -131,7 +131,7 @@ def _bathroom(plan: Plan, pieces: Pieces, rng: Generator) -> None:
     if tub is not None and rng.random() < 0.8:
         placed = plan.against_wall(tub, gap=0.0)
         if placed is not None and rng.random() < 0.75:
-            curtain = fixtures.shower_curtain(pieces.rng, tub.size[0])
+            curtain = bathroom.shower_curtain(pieces.rng, tub.size[0])
             x, y = placed.local(0.0, tub.size[1] / 2 - 0.06)
             for mesh, label in curtain.parts:
                 plan.builder.add(mesh.placed(x, y, 0.0, placed.yaw), label)
@@ -139,7 +139,7 @@ def _bathroom(plan: Plan, pieces: Pieces, rng: Generator) -> None:
         basin = pieces.make("vanity" if rng.random() < 0.2 else "washbasin")
         placed = None if basin is None else plan.against_wall(basin, gap=0.0)
         if basin is not None and placed is not None and basin.size[2] < 1.1 and rng.random() < 0.75:
-            glass = fixtures.mirror(pieces.rng, basin.size[0] * rng.uniform(0.6, 1.0))
+            glass = bathroom.mirror(pieces.rng, basin.size[0] * rng.uniform(0.6, 1.0))
             x, y = placed.local(0.0, -basin.size[1] / 2 + 0.005)
             for mesh, label in glass.parts:
                 plan.builder.add(mesh.placed(x, y, 1.2, placed.yaw), label)
