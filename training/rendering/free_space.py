@@ -13,7 +13,7 @@ from training.rendering.room import Room
 from training.rendering.scene import Scene
 
 CELL_M = 0.1
-_DIRECTIONS = 12
+_DIRECTIONS = 24
 
 
 class FreeSpace:

@@ -43,6 +43,15 @@ def test_roles_with_few_models_are_shared():
         assert part.models(models(3)) == models(3)
 
 
+@pytest.mark.parametrize("count", [1, 3, 5, 7])
+def test_nothing_is_shared_where_code_makes_what_is_missing(count):
+    chosen = [{m.key for m in part.models(models(count), made_in_code=True)} for part in PARTS]
+    assert chosen[0]
+    assert chosen[1] == chosen[3] == set()
+    assert not chosen[0] & chosen[2]
+    assert bool(chosen[2]) == (count >= 4)
+
+
 def test_most_models_stay_where_they_are_when_one_is_added():
     before = {m.key for m in PARTS[0].models(models(40))}
     after = {m.key for m in PARTS[0].models(models(41))}
