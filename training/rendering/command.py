@@ -49,6 +49,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--workers", type=_count, default=1, help="processes, one thread each")
     parser.add_argument("--split-val", type=_share, default=0.15, help="share of rooms held out")
     parser.add_argument("--furniture", type=Path, default=DEFAULT_FOLDER, help="model folder")
+    parser.add_argument(
+        "--scene",
+        action="append",
+        metavar="NAME",
+        help="only this one of the rooms, such as scene0007_00; may be given more than once",
+    )
     parser.add_argument("--kind", choices=sorted(ROOM_KINDS), help="only rooms of this kind")
     parser.add_argument(
         "--trajectory",
@@ -148,6 +154,7 @@ def _claim(out: Path, arguments: argparse.Namespace) -> None:
         "trajectory",
         "carrier",
         "depth_size",
+        "scene",
     )
     settings = json.dumps({name: getattr(arguments, name) for name in names}, indent=1) + "\n"
     file = out / "rooms.json"

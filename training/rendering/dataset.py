@@ -30,8 +30,12 @@ def splits_of(rooms: int, val_share: float, seed: int) -> dict[str, list[int]]:
 def render_dataset(arguments: argparse.Namespace) -> None:
     """Render what is missing of the rooms that the arguments of the verb `rooms` describe."""
     splits = splits_of(arguments.rooms, arguments.split_val, arguments.seed)
+    wanted = set(arguments.scene or map(scene_name, range(arguments.rooms)))
     names = {split: [scene_name(k) for k in rooms] for split, rooms in splits.items()}
-    write_splits(arguments.out, names)
+    unknown = wanted.difference(*names.values())
+    if unknown:
+        raise ValueError(f"there is no {min(unknown)} among {arguments.rooms} rooms")
+    write_splits(arguments.out, {s: [n for n in names[s] if n in wanted] for s in SPLITS})
     frames = {"train": arguments.frames_per_room, "val": arguments.val_frames_per_room}
     if arguments.trajectory:
         frames = dict.fromkeys(SPLITS, arguments.trajectory)
@@ -51,6 +55,7 @@ def render_dataset(arguments: argparse.Namespace) -> None:
         )
         for split, rooms in splits.items()
         for position, index in enumerate(rooms)
+        if scene_name(index) in wanted
     ]
     # Rooms are rendered in order of their number, so that both splits fill evenly.
     jobs.sort(key=lambda job: job.index)

@@ -161,6 +161,22 @@ def test_scannets_own_sizes(tmp_path, catalogue):
     assert color[0, 2] == 161.5 and depth[1, 2] == 59.5
 
 
+def test_single_rooms_of_a_data_set(tmp_path, catalogue, capsys):
+    small = ["--rooms", "3", "--frames-per-room", "1", "--val-frames-per-room", "1"]
+    small += ["--size", "40x30", "--no-scan", "--kind", "corridor", "--split-val", "0.34"]
+    for name, more in (("all", []), ("one", ["--scene", "scene0001_00"])):
+        arguments = parse("--out", str(tmp_path / name), *small, *more)
+        assert arguments.run(arguments) == 0
+    one, whole = files(tmp_path / "one"), files(tmp_path / "all")
+    frames = {p: content for p, content in one.items() if p.parts[0] == "scannet_frames_25k"}
+    assert frames == {p: content for p, content in whole.items() if "scene0001_00" in p.parts}
+    listed = [(tmp_path / "one/splits" / f"{s}.txt").read_text() for s in ("train", "val")]
+    assert sorted(listed) == ["", "scene0001_00\n"]
+    other = parse("--out", str(tmp_path / "none"), *small, "--scene", "scene0003_00")
+    assert other.run(other) == 1
+    assert "there is no scene0003_00 among 3 rooms" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, catalogue):
     program = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))\n"
