@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,8 @@ class TrainingBatches:
         dataset: frames.
         batch: images a step.
         crop: height and width of the images.
+        early_crop: those of the first `early_steps` steps, on which the same part of a frame shows.
+        early_steps: number of those steps.
         config: augmentation.
         seed: of the order and the augmentation.
         rank: number of this process among those that train together.
@@ -39,6 +43,8 @@ class TrainingBatches:
         config: AugmentationConfig,
         seed: int,
         unlabeled: int,
+        early_crop: tuple[int, int] | None = None,
+        early_steps: int = 0,
         rank: int = 0,
         workers: int = 1,
     ) -> None:
@@ -48,6 +54,8 @@ class TrainingBatches:
         self.config = config
         self.seed = seed
         self.unlabeled = unlabeled
+        self.early_crop = crop if early_crop is None else early_crop
+        self.early_steps = early_steps
         self.rank = rank
         self.workers = workers
 
@@ -56,16 +64,25 @@ class TrainingBatches:
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.dataset))
         return int(order[position])
 
+    def _size(self, step: int) -> tuple[tuple[int, int], AugmentationConfig]:
+        """Crop of a step, and the augmentation with zooms to match."""
+        if step >= self.early_steps:
+            return self.crop, self.config
+        shrink = math.sqrt(math.prod(self.early_crop) / math.prod(self.crop))
+        low, high = self.config.scale
+        return self.early_crop, replace(self.config, scale=(low * shrink, high * shrink))
+
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Images uint8 [N, H, W, 3] in RGB and labels int64 [N, H, W] of a step."""
         images: list[npt.NDArray[np.uint8]] = []
         labels = []
+        crop, config = self._size(step)
         first = (step * self.workers + self.rank) * self.batch
         for sample in range(first, first + self.batch):
             image, label = self.dataset.load(self._frame_index(sample))
             rng = np.random.default_rng([self.seed, 1, sample])
             image, label = augment(
-                image, label, self.crop, config=self.config, rng=rng, unlabeled=self.unlabeled
+                image, label, crop, config=config, rng=rng, unlabeled=self.unlabeled
             )
             images.append(image)
             labels.append(label.astype(np.int64))

@@ -30,10 +30,11 @@ def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
         ExperimentError: if the network cannot take the experiment's input size or crops.
     """
     multiple = geometry(network)[1]
-    size = experiment.input
+    size, training = experiment.input, experiment.training
     for what, sides in (
         ("input", (size.height, size.width)),
-        ("training.crop", experiment.training.crop),
+        ("training.crop", training.crop),
+        *([("training.early_crop", training.early_crop)] if training.early_steps else []),
     ):
         if any(side % multiple or side < multiple for side in sides):
             raise ExperimentError(

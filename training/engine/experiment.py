@@ -76,6 +76,9 @@ class TrainingConfig:
         batch: images at a time and process.
         accumulate: such batches a step; their gradients are averaged.
         crop: height and width of the training images, multiples of the network's.
+        early_crop: smaller ones, shown at a smaller scale, of the first `early_steps` steps: more
+            pictures are seen in the same time (progressive resizing).
+        early_steps: how many; 0 for none.
         optimiser: adamw or sgd.
         momentum: of sgd.
         learning_rate: peak, of the decoder.
@@ -102,6 +105,8 @@ class TrainingConfig:
     batch: int = 8
     accumulate: int = 1
     crop: tuple[int, int] = (224, 288)
+    early_crop: tuple[int, int] = (160, 192)
+    early_steps: int = 0
     optimiser: str = "adamw"
     momentum: float = 0.9
     learning_rate: float = 1e-3

@@ -94,6 +94,8 @@ class Trainer:
             self.train_frames,
             batch=self.config.batch * self.config.accumulate,
             crop=self.config.crop,
+            early_crop=self.config.early_crop,
+            early_steps=self.config.early_steps,
             config=experiment.augmentation,
             seed=self.config.seed,
             unlabeled=self.label_space.unlabeled,
