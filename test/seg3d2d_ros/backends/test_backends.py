@@ -37,6 +37,31 @@ def test_openvino_reads_an_ir_and_agrees_with_onnx(write_channel_bundle, channel
         backend(bundle, "onnxruntime")
 
 
+def test_int8_is_taken_when_asked_for_and_only_then(write_channel_bundle, channel_bundle, tmp_path):
+    source = channel_bundle.weights[0].path
+    openvino.save_model(openvino.Core().read_model(source), tmp_path / "ir.xml")
+    bundle = write_channel_bundle(
+        tmp_path / "model",
+        weights=[
+            WeightsSource(source, "onnx", "fp32"),
+            WeightsSource(tmp_path / "ir.xml", "openvino", "int8", tmp_path / "ir.bin"),
+        ],
+    )
+    assert bundle.find_weights("openvino", "onnx").precision == "fp32"
+    assert backend(bundle, "openvino", precision="fp32").precision == "fp32"
+    engine = backend(bundle, "auto", precision="int8")
+    assert (engine.name, engine.precision) == ("openvino", "int8")
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    assert np.array_equal(
+        engine.infer(image, with_confidence=True)[0], np.argmax(image, 2).astype(np.uint8)
+    )
+    assert engine.precision == "int8"
+    with pytest.raises(BundleError, match="holds no int8 weights .* export the model with --int8"):
+        backend(channel_bundle, "openvino", precision="int8")
+    with pytest.raises(BackendError, match="computes in fp32, not int8"):
+        backend(bundle, "onnxruntime", precision="int8")
+
+
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
 def test_a_graph_of_another_interface_is_refused(write_channel_bundle, tmp_path, name):
     from onnx import TensorProto, helper
