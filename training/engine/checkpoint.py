@@ -16,15 +16,28 @@ class CheckpointError(RuntimeError):
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], keep: int) -> Path:
-    """Write ``step_<step>.pt`` and remove all but the newest ``keep`` checkpoints."""
+    """Write ``step_<step>.pt`` and remove all but the newest ``keep`` checkpoints.
+
+    Raises:
+        CheckpointError: if it can't be written; those that were there are left as they are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step_{step:07d}.pt"
     temporary = folder / f".{path.name}.{os.getpid()}"
-    with temporary.open("wb") as stream:
-        torch.save(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as stream:
+            torch.save(state, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # PyTorch's writer raises the latter on a full disk
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"checkpoint {path} can't be written ({reason}); make room on the disk, and the same "
+            "command goes on from the newest checkpoint"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
     for old in sorted(folder.glob("step_*.pt"))[:-keep]:
         old.unlink()
     return path

@@ -23,7 +23,12 @@ from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network, geometry
 from training.data.batches import TrainingBatches
 from training.data.open_frames import open_frames
-from training.engine.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from training.engine.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+)
 from training.engine.components import input_spec, new_network, training_frames
 from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment, ExperimentError, experiment_from_mapping
@@ -138,12 +143,18 @@ class Trainer:
         if path is None:
             return
         state = load_checkpoint(path)
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state.get("scaler", {}))
-        for name, value in state["averaged"].items():
-            self.averaged.state[name].copy_(value)
-        self.step, self.minutes = state["step"], state["minutes"]
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.scaler.load_state_dict(state.get("scaler", {}))
+            for name, value in state["averaged"].items():
+                self.averaged.state[name].copy_(value)
+            self.step, self.minutes = state["step"], state["minutes"]
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} is a checkpoint of another experiment than {self.folder}/config.yaml: "
+                f"{str(error).splitlines()[0]}; remove it, or train into another folder"
+            ) from error
         logger.info("resumed from %s", path)
 
     def _save(self) -> None:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import shutil
 
 import pytest
 
@@ -128,6 +130,34 @@ def test_crops_must_fit_the_network(experiment, tmp_path):
     experiment["training"]["crop"] = [64, 100]
     with pytest.raises(ExperimentError, match="training.crop is 64 x 100.*multiples of 32"):
         trainer(experiment, tmp_path / "run")
+
+
+def test_a_checkpoint_of_another_network_is_named(experiment, tmp_path):
+    trainer(experiment, tmp_path / "run").run(until=1)
+    experiment["network"]["config"]["width"] = 16
+    other = tmp_path / "other"
+    trainer(experiment, other)
+    shutil.copytree(tmp_path / "run" / "checkpoints", other / "checkpoints")
+    with pytest.raises(
+        CheckpointError,
+        match=r"step_0000001\.pt is a checkpoint of another experiment than .*other",
+    ):
+        trainer(experiment, other)
+
+
+def test_a_full_disk_leaves_the_checkpoints_that_are_there(experiment, tmp_path):
+    run = trainer(experiment, tmp_path / "run")
+    run.run(until=1)
+    run.step = 2
+    before = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match="can't be written .* make room on the disk"):
+            run._save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == before
 
 
 def test_a_damaged_checkpoint_is_named(experiment, tmp_path):
