@@ -55,6 +55,7 @@ TRAINING = [
     *OPENCV,
     *ONNXRUNTIME,  # exports are checked with it
     "nncf>=3.0",
+    *OPENVINO,  # what NNCF quantises for
     "open3d>=0.19",
     "trimesh>=4.4",
     "pillow>=10",

@@ -73,6 +73,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def merged(values: list) -> object:
     """Counts add up, times are averaged, words stay."""
+    if isinstance(values[0], dict):
+        return {key: sum(value.get(key, 0) for value in values) for key in set().union(*values)}
     if isinstance(values[0], int):
         return sum(values)
     return round(statistics.mean(values), 2) if isinstance(values[0], float) else values[0]
@@ -137,6 +139,8 @@ def measure(arguments: argparse.Namespace, precision: str) -> dict:
                 logs / "camera.json",
             ) as camera:
                 spin_until(lambda: camera.exit_status is not None, 3 * arguments.seconds + 60)
+                if camera.exit_status:
+                    raise SystemExit(camera.describe_end())
                 played = json.loads((logs / "camera.json").read_text())
             diagnostics.clear()
             spin_until(lambda: diagnostics.get("pending") == "0", 10.0)
@@ -153,7 +157,8 @@ def measure(arguments: argparse.Namespace, precision: str) -> dict:
         "sent": int(played["frames_sent"]),
         "received": received,
         "parsed": parsed,
-        "drops": ", ".join(f"{name} {count}" for name, count in drops.items()) or "none",
+        "labels": len(latencies),
+        "drops": drops,
         "parsed_per_s": parsed / arguments.seconds,
         "latency_p50_ms": p50,
         "latency_p95_ms": p95,

@@ -132,7 +132,8 @@ class ModelBundle:
             )
         raise BundleError(
             f"bundle {self.path} holds no weights as {' or '.join(formats)}, only as "
-            f"{', '.join(w.format for w in self.weights)}; choose another backend or export again"
+            f"{', '.join(f'{w.format} ({w.precision})' for w in self.weights)}; choose another "
+            "backend or export again"
         )
 
 

@@ -165,6 +165,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from training.engine.checkpoint import CheckpointError
     from training.engine.experiment import ExperimentError
     from training.export import ExportError
+    from training.quantisation import QuantisationError
 
     return (
         BundleError,
@@ -175,6 +176,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         CheckpointError,
         ExperimentError,
         ExportError,
+        QuantisationError,
         ModuleNotFoundError,
         OSError,
     )
@@ -192,6 +194,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     try:
         return int(arguments.run(arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except _known_errors() as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

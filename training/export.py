@@ -35,7 +35,7 @@ from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.predictor import NetworkPredictor
 from training.model_card import model_card
 from training.onnx_graph import export_onnx, onnx_agreement
-from training.quantisation import quantise
+from training.quantisation import check_tools, quantise
 from training.weight_storage import store_weights_as_fp16
 
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]
@@ -147,6 +147,8 @@ def export_run(
         ExportError: if there is nothing to export, the ONNX graph disagrees with PyTorch, or int8
             loses too much.
     """
+    if int8:
+        check_tools()
     run = load_run(run_folder)
     spec = run.spec
     if size is not None:

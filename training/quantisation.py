@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,21 @@ import numpy.typing as npt
 from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.bundle_writer import WeightsSource
 from seg3d2d_ros.parser import resize_to_network
+
+
+class QuantisationError(RuntimeError):
+    """A graph can't be quantised; the message is one sentence."""
+
+
+def check_tools() -> None:
+    """Whether what quantises is installed.
+
+    Raises:
+        QuantisationError: if not.
+    """
+    missing = [name for name in ("nncf", "openvino") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise QuantisationError(f"--int8 needs {' and '.join(missing)}: pip install nncf openvino")
 
 
 def quantise(
@@ -32,8 +48,9 @@ def quantise(
         The IR, which takes images of any size as the graph does.
 
     Raises:
-        ModuleNotFoundError: if NNCF or OpenVINO is not installed.
+        QuantisationError: if NNCF or OpenVINO is not installed or fails.
     """
+    check_tools()
     os.environ.setdefault("NNCF_CI", "1")  # or NNCF reports its use to its makers
     import nncf
     import openvino
@@ -45,13 +62,18 @@ def quantise(
     def feed(image: npt.NDArray[np.uint8]) -> dict[str, Any]:
         return {"image": resize_to_network(image, spec)[None]}
 
-    quantised = nncf.quantize(
-        model,
-        nncf.Dataset(list(images), feed),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(images),
-        fast_bias_correction=True,
-    )
+    try:
+        quantised = nncf.quantize(
+            model,
+            nncf.Dataset(list(images), feed),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(images),
+            fast_bias_correction=True,
+        )
+    except RuntimeError as error:
+        raise QuantisationError(
+            f"NNCF fails on the graph: {' '.join(str(error).split())}"
+        ) from error
     quantised.reshape({"image": [-1, -1, -1, 3]})
     path = folder / "int8.xml"
     openvino.save_model(quantised, path)

@@ -30,8 +30,9 @@ class OpenVINOBackend:
     def __init__(self, bundle: ModelBundle, *, device: str, precision: str, threads: int) -> None:
         if device not in ("auto", "cpu"):
             raise BackendError(
-                f"backend openvino runs on the CPU, not on {device}; choose backend onnxruntime, "
-                "or device auto or cpu"
+                f"backend openvino{' in int8' if precision == 'int8' else ''} runs on the CPU, not "
+                f"on {device}; choose device auto or cpu"
+                + (", or backend onnxruntime" if precision != "int8" else "")
             )
         weights = bundle.find_weights(*FORMATS_READ["openvino"], int8=precision == "int8")
         content = weights.read()

@@ -20,7 +20,8 @@ def make_parsers(
 
     Returns:
         Parsers by (backend, precision), and for each backend that can't run the bundle the reason.
-        A precision other than fp32 that a backend or the CPU lacks is left out.
+        A precision other than fp32 that a backend or the CPU lacks is left out, but int8 weights
+        that are there and fail are not.
 
     Raises:
         CommandError: if no backend is installed.
@@ -41,4 +42,10 @@ def make_parsers(
                 if precision == "fp32":
                     faults[name] = str(error)
                     break
+                if precision == "int8" and name == "openvino" and _holds_int8(bundle):
+                    faults[f"{name} int8"] = str(error)
     return parsers, faults
+
+
+def _holds_int8(bundle: ModelBundle) -> bool:
+    return any(weights.precision == "int8" for weights in bundle.weights)

@@ -19,9 +19,11 @@ def _winner(maps: Tensor) -> Tensor:
     By comparing with the maximum, which runtimes do in a third of the time of an arg-max over
     planes: OpenVINO sorts for that.
     """
-    ids = torch.arange(maps.shape[1], dtype=maps.dtype, device=maps.device).view(1, -1, 1, 1)
+    # Beyond 256 ids the half-precision formats that a runtime may choose can't hold them all.
+    kind = maps.dtype if maps.shape[1] <= 256 else torch.int32
+    ids = torch.arange(maps.shape[1], dtype=kind, device=maps.device).view(1, -1, 1, 1)
     highest = maps.amax(1, keepdim=True)
-    return torch.where(maps >= highest, ids, float(maps.shape[1] - 1)).amin(1)
+    return torch.where(maps >= highest, ids, ids[:, -1:]).amin(1)
 
 
 class ParsingGraph(nn.Module):

@@ -93,10 +93,52 @@ def test_int8_is_stored_beside_fp32_or_refused(run_folder, tmp_path, monkeypatch
         image[size[0] // 2 :] = (40, 60, 90)
         agreement = (quantised.parse(image).labels == plain.parse(image).labels).mean()
         assert agreement > 0.5
-    monkeypatch.setattr(export, "MINIMUM_INT8_AGREEMENT", 1.01)
-    with pytest.raises(export.ExportError, match="int8 agrees with fp32 on .* without --int8"):
-        export.export_run(run_folder, tmp_path / "models" / "refused", command="", int8=True)
+    for gate, limit in (("MINIMUM_INT8_AGREEMENT", 1.01), ("MAXIMUM_INT8_LOSS", -100.0)):
+        with monkeypatch.context() as patch, pytest.raises(export.ExportError, match="int8 agrees"):
+            patch.setattr(export, gate, limit)
+            export.export_run(run_folder, tmp_path / "models" / "refused", command="", int8=True)
     assert not (tmp_path / "models" / "refused").exists()
+
+
+def test_quantisation_keeps_what_a_graph_sees(tmp_path):
+    pytest.importorskip("nncf")
+    openvino = pytest.importorskip("openvino")
+    from seg3d2d_ros.bundle import InputSpec
+    from seg3d2d_ros.networks.parsing_graph import ParsingGraph
+    from training.quantisation import quantise
+
+    class Colours(torch.nn.Module):
+        """Logits of known convolutions: how red, green and blue the surroundings are."""
+
+        num_classes, output_stride, multiple = 3, 4, 4
+
+        def __init__(self):
+            super().__init__()
+            self.blur = torch.nn.Conv2d(3, 3, 4, 4, groups=3, bias=False)
+            self.mix = torch.nn.Conv2d(3, 3, 1, bias=False)
+            torch.nn.init.constant_(self.blur.weight, 1 / 16)
+            self.mix.weight.data = (1.5 * torch.eye(3) - 0.5).view(3, 3, 1, 1)
+
+        def forward(self, image):
+            return self.mix(torch.relu(self.blur(image)))
+
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (6, 8, 3), np.uint8) for _ in range(20)]
+    images = [np.kron(image, np.ones((8, 8, 1), np.uint8)) for image in images]
+    spec = InputSpec(48, 64, 4, (0.0,) * 3, (255.0,) * 3)
+    graph = ParsingGraph(Colours(), spec.mean, spec.std, 1.0)
+    onnx_graph.export_onnx(graph, spec, tmp_path / "graph.onnx")
+    stored = quantise(tmp_path / "graph.onnx", images[:10], spec, tmp_path)
+    compiled = openvino.compile_model(openvino.Core().read_model(stored.path), "CPU")
+    for image in (*images[10:], np.tile(images[0], (2, 2, 1))):  # of another size too
+        expected = graph(torch.from_numpy(image)[None])[0].detach().numpy()
+        assert (compiled({"image": image[None]})["labels"] == expected).mean() > 0.97
+    types = {
+        output.get_element_type().get_type_name()
+        for node in openvino.Core().read_model(stored.path).get_ops()
+        for output in node.outputs()
+    }
+    assert "i8" in types
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

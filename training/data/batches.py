@@ -25,7 +25,8 @@ class TrainingBatches:
         dataset: frames.
         batch: images a step.
         crop: height and width of the images.
-        early_crop: those of the first `early_steps` steps, on which the same part of a frame shows.
+        early_crop: those of the first `early_steps` steps, with zooms smaller by the square root
+            of the areas' ratio, so that as much of a frame shows.
         early_steps: number of those steps.
         config: augmentation.
         seed: of the order and the augmentation.

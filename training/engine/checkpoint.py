@@ -15,6 +15,11 @@ class CheckpointError(RuntimeError):
     """No usable checkpoint; the message is one sentence."""
 
 
+def first_line(error: Exception) -> str:
+    """What an exception says first; PyTorch's go on for paragraphs."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], keep: int) -> Path:
     """Write ``step_<step>.pt`` and remove all but the newest ``keep`` checkpoints.
 
@@ -31,10 +36,9 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], keep: int) -
             os.fsync(stream.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # PyTorch's writer raises the latter on a full disk
-        reason = str(error).splitlines()[0]
         raise CheckpointError(
-            f"checkpoint {path} can't be written ({reason}); make room on the disk, and the same "
-            "command goes on from the newest checkpoint"
+            f"checkpoint {path} can't be written ({first_line(error)}); make room on the disk, and "
+            "the same command goes on from the newest checkpoint"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -57,7 +61,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise CheckpointError(f"{path} is no readable checkpoint: {error}") from error
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise CheckpointError(f"{path} is no readable checkpoint ({reason}); remove it") from error
     if not isinstance(state, dict) or "step" not in state:
         raise CheckpointError(f"{path} is no checkpoint of a training run")
     return state

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec
@@ -19,8 +20,23 @@ from seg3d2d_ros.networks.efficientnet_lite import (
 from seg3d2d_ros.networks.registry import build_network, geometry
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
-from training.engine.checkpoint import load_checkpoint, newest_checkpoint
+from training.engine.checkpoint import first_line, load_checkpoint, newest_checkpoint
 from training.engine.experiment import Experiment, ExperimentError
+
+
+def check_device(device: str) -> None:
+    """Whether there is such a device.
+
+    Raises:
+        ExperimentError: if not.
+    """
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ExperimentError(
+            f"device '{device}' can't be had here ({first_line(error)}); use --device cpu, or "
+            "install PyTorch for it"
+        ) from error
 
 
 def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
@@ -71,7 +87,7 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
             raise ExperimentError(f"network.start_from: {config.start_from} has no checkpoint")
         try:
             network.load_state_dict(load_checkpoint(path)["averaged"])
-        except RuntimeError as error:
+        except (KeyError, RuntimeError) as error:
             raise ExperimentError(f"{path} is of another network than '{config.name}'") from error
     elif config.imagenet:
         encoder = getattr(network, "encoder", None)

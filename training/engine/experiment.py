@@ -135,6 +135,10 @@ class TrainingConfig:
                     f"{', '.join(allowed)}"
                 )
         counts = ("steps", "batch", "accumulate", "log_every", "checkpoint_every", "keep")
+        if self.early_steps < 0:
+            raise ExperimentError(
+                f"training.early_steps is {self.early_steps}, must not be below 0"
+            )
         for name in (*counts, "evaluate_frames"):
             if getattr(self, name) < 1:
                 raise ExperimentError(f"training.{name} is {getattr(self, name)}, must be above 0")

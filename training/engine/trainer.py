@@ -25,11 +25,12 @@ from training.data.batches import TrainingBatches
 from training.data.open_frames import open_frames
 from training.engine.checkpoint import (
     CheckpointError,
+    first_line,
     load_checkpoint,
     newest_checkpoint,
     save_checkpoint,
 )
-from training.engine.components import input_spec, new_network, training_frames
+from training.engine.components import check_device, input_spec, new_network, training_frames
 from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment, ExperimentError, experiment_from_mapping
 from training.engine.optimisation import (
@@ -70,6 +71,7 @@ class Trainer:
         self.config = experiment.training
         self.folder = folder
         self.device = device
+        check_device(device)
         self.workers = Workers(device)
         self.show_progress = show_progress and self.workers.leads
         if self.config.threads:
@@ -153,7 +155,7 @@ class Trainer:
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(
                 f"{path} is a checkpoint of another experiment than {self.folder}/config.yaml: "
-                f"{str(error).splitlines()[0]}; remove it, or train into another folder"
+                f"{first_line(error)}; remove it, or train into another folder"
             ) from error
         logger.info("resumed from %s", path)
 

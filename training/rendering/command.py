@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from training.rendering.domain import DOMAINS
-from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, FurnitureError, fetch
+from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, fetch
 from training.rendering.kinds import ROOM_KINDS
+from training.rendering.rooms_error import RoomsError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,8 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--carrier",
         choices=("hand", "robot"),
-        default="hand",
-        help="who carries the camera of a recording (%(default)s)",
+        help="who carries the camera of a recording (hand)",
     )
     parser.add_argument(
         "--scan",
@@ -106,6 +105,9 @@ def _size(text: str) -> tuple[int, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render; returns the exit status."""
+    if arguments.carrier and not arguments.trajectory:
+        print("rooms: --carrier is for recordings; give --trajectory FRAMES too", file=sys.stderr)
+        return 1
     try:
         # Imported here, so that the other verbs do without these libraries.
         from training.rendering.dataset import render_dataset
@@ -118,15 +120,14 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         fetch(arguments.furniture)
         Catalogue.load(arguments.furniture)
-        _claim(arguments.out, arguments)
         render_dataset(arguments)
-    except (FurnitureError, ValueError) as error:
+    except RoomsError as error:
         print(f"rooms: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(
-            f"rooms: {arguments.out} can't be written ({error}); what is finished stays, and the "
-            "same command goes on from there once there is room",
+            f"rooms: {error.filename or arguments.out} can't be written ({error.strerror or error})"
+            "; what is finished stays, and the same command goes on from there once that is mended",
             file=sys.stderr,
         )
         return 1
@@ -134,40 +135,6 @@ def run(arguments: argparse.Namespace) -> int:
         print("rooms: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
     return 0
-
-
-def _claim(out: Path, arguments: argparse.Namespace) -> None:
-    """Record in `out` what determines its files, so that a run is not resumed as another one.
-
-    Raises:
-        ValueError: `out` belongs to a run with other settings.
-    """
-    names = (
-        "rooms",
-        "domain",
-        "frames_per_room",
-        "val_frames_per_room",
-        "size",
-        "seed",
-        "split_val",
-        "kind",
-        "trajectory",
-        "carrier",
-        "depth_size",
-        "scene",
-    )
-    settings = json.dumps({name: getattr(arguments, name) for name in names}, indent=1) + "\n"
-    file = out / "rooms.json"
-    if not file.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(".part")
-        temporary.write_text(settings)
-        temporary.replace(file)
-    elif file.read_text() != settings:
-        raise ValueError(
-            f"{out} holds rooms made with other settings ({file.name} there lists them); use "
-            "those to go on with it, or another --out"
-        )
 
 
 def main() -> int:

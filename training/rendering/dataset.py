@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -16,6 +18,7 @@ from tqdm import tqdm
 from training.rendering.domain import SPLITS, Part
 from training.rendering.kinds import kind_of
 from training.rendering.room_job import RoomJob, render_room
+from training.rendering.rooms_error import RoomsError
 from training.rendering.scannet_layout import scene_name, write_splits
 
 
@@ -28,13 +31,20 @@ def splits_of(rooms: int, val_share: float, seed: int) -> dict[str, list[int]]:
 
 
 def render_dataset(arguments: argparse.Namespace) -> None:
-    """Render what is missing of the rooms that the arguments of the verb `rooms` describe."""
+    """Render what is missing of the rooms that the arguments of the verb `rooms` describe.
+
+    Raises:
+        RoomsError: the folder holds other rooms, a scene is unknown, furniture is damaged, or
+            there is no way through a room.
+        OSError: something can't be written.
+    """
     splits = splits_of(arguments.rooms, arguments.split_val, arguments.seed)
     wanted = set(arguments.scene or map(scene_name, range(arguments.rooms)))
     names = {split: [scene_name(k) for k in rooms] for split, rooms in splits.items()}
     unknown = wanted.difference(*names.values())
     if unknown:
-        raise ValueError(f"there is no {min(unknown)} among {arguments.rooms} rooms")
+        raise RoomsError(f"there is no {min(unknown)} among {arguments.rooms} rooms")
+    _claim(arguments.out, arguments)
     write_splits(arguments.out, {s: [n for n in names[s] if n in wanted] for s in SPLITS})
     frames = {"train": arguments.frames_per_room, "val": arguments.val_frames_per_room}
     if arguments.trajectory:
@@ -49,7 +59,7 @@ def render_dataset(arguments: argparse.Namespace) -> None:
             arguments.size,
             arguments.furniture,
             arguments.kind or kind_of(position),
-            arguments.carrier if arguments.trajectory else None,
+            (arguments.carrier or "hand") if arguments.trajectory else None,
             arguments.scan,
             arguments.depth_size or arguments.size,
         )
@@ -65,6 +75,42 @@ def render_dataset(arguments: argparse.Namespace) -> None:
     with tqdm(total=total, unit="frame", initial=ready, smoothing=0.02) as bar:
         for done in _render_all(todo, arguments.workers):
             bar.update(done)
+
+
+def _claim(out: Path, arguments: argparse.Namespace) -> None:
+    """Record in `out` what determines its files, so that a run is not resumed as another one.
+
+    Raises:
+        RoomsError: `out` belongs to a run with other settings.
+    """
+    names = (
+        "rooms",
+        "domain",
+        "frames_per_room",
+        "val_frames_per_room",
+        "size",
+        "seed",
+        "split_val",
+        "kind",
+        "trajectory",
+        "carrier",
+        "depth_size",
+        "scene",
+    )
+    values = {name: getattr(arguments, name) for name in names}
+    values["scene"] = sorted(set(arguments.scene)) if arguments.scene else None
+    settings = json.dumps(values, indent=1) + "\n"
+    file = out / "rooms.json"
+    if not file.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".part")
+        temporary.write_text(settings)
+        temporary.replace(file)
+    elif file.read_text() != settings:
+        raise RoomsError(
+            f"{out} holds rooms made with other settings ({file.name} there lists them); use "
+            "those to go on with it, or another --out"
+        )
 
 
 def _render_all(jobs: list[RoomJob], workers: int) -> Iterator[int]:

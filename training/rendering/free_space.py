@@ -8,22 +8,25 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.rendering.mesh import Array
+from training.rendering.mesh import Array, vector
 from training.rendering.room import Room
 from training.rendering.scene import Scene
 
 CELL_M = 0.1
 _DIRECTIONS = 24
+_FLOOR_M = 0.03
+"""What is no higher is driven and walked over: floors, rugs, sheets of paper."""
 
 
 class FreeSpace:
-    """A grid of the places from which nothing is nearer than a radius at some heights.
+    """A grid of the places above bare floor from which nothing is nearer than a radius.
 
     Args:
         scene: the room with everything in it.
         room: its shape.
         radius: metres.
-        heights: at which the surroundings are felt for, metres above the floor.
+        heights: at which the surroundings are felt for, metres above the floor. From the highest
+            one also downwards: what is under a place within a quarter of the radius must be floor.
     """
 
     def __init__(self, scene: Scene, room: Room, radius: float, heights: tuple[float, ...]) -> None:
@@ -39,6 +42,14 @@ class FreeSpace:
             ways: Array = np.broadcast_to(ring, shape).reshape(-1, 3).astype(np.float32)
             near = scene.blocked(origins, ways, np.full(len(ways), radius, np.float32))
             self._free &= ~near.reshape(*counts, _DIRECTIONS).any(-1)
+        # Sideways rays from inside a wide thing may meet nothing.
+        for east, north in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
+            shift = radius / 4
+            spots = np.stack([x + shift * east, y + shift * north, np.full_like(x, max(heights))])
+            start: Array = spots.reshape(3, -1).T.astype(np.float32)
+            hits = scene.cast(start, np.broadcast_to(vector(0, 0, -1), start.shape))
+            ground = max(heights) - hits.distance < _FLOOR_M
+            self._free &= ground.reshape(counts)
 
     def at(self, places: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether each place (x, y) [n, 2] is free; what lies outside the grid is not."""

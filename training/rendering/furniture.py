@@ -24,6 +24,7 @@ import yaml
 from seg3d2d_ros.atomic_file import write_file
 from training.rendering.domain import Part
 from training.rendering.nyu40 import NYU40
+from training.rendering.rooms_error import RoomsError
 
 LIBRARIES = {
     "C0": "BlendSwap-CC-0",
@@ -37,7 +38,7 @@ _FILES = "files.json"
 """Size and CRC-32 of every file; it is there once all are."""
 
 
-class FurnitureError(Exception):
+class FurnitureError(RoomsError):
     """The furniture cannot be fetched or read; the message says what to do."""
 
 
@@ -84,7 +85,11 @@ def fetch(folder: Path) -> None:
         if not list(folder.glob("sweethome3d-furniture_*.deb")):
             _run(["apt-get", "download", "sweethome3d-furniture"], folder)
         package = next(folder.glob("sweethome3d-furniture_*.deb"))
-        _run(["dpkg", "-x", package.name, "unpacked"], folder)
+        try:
+            _run(["dpkg", "-x", package.name, "unpacked"], folder)
+        except FurnitureError:  # cut off, perhaps: the next try downloads it again
+            package.unlink()
+            raise
         files: dict[str, tuple[int, int]] = {}
         for name in LIBRARIES.values():
             source = folder / "unpacked/usr/share/sweethome3d/furniture" / f"{name}.sh3f"
@@ -185,10 +190,13 @@ class Catalogue:
             roles[role] = []
             for key in rule["models"].split():
                 prefix, identifier = key.split(":", 1)
-                entry = tables[prefix].get(identifier)
-                if entry is None:
-                    continue
-                roles[role].append(_model(key, NYU40[rule["label"]], folder, prefix, entry))
+                try:
+                    entry = tables[prefix][identifier]
+                    roles[role].append(_model(key, NYU40[rule["label"]], folder, prefix, entry))
+                except (KeyError, ValueError) as error:
+                    file = folder / LIBRARIES[prefix]
+                    reason = f"it has no complete entry {identifier}"
+                    raise FurnitureError(_damaged(folder, file, reason)) from error
         return cls(folder, roles, {role: rule["label"] for role, rule in rules.items()})
 
     def for_part(self, part: Part, made_in_code: Collection[str]) -> Catalogue:

@@ -18,7 +18,7 @@ import trimesh
 from numpy.random import Generator
 
 from seg3d2d_ros.atomic_file import write_file
-from training.rendering.furniture import Model, check_files
+from training.rendering.furniture import FurnitureError, Model, check_files
 from training.rendering.mesh import Array, Material, Mesh
 from training.rendering.nyu40 import NYU40
 from training.rendering.surfaces import hsv, linear
@@ -27,7 +27,7 @@ MAX_TEXTURE = 256
 MAX_TRIANGLES = 120_000
 _TRANSPARENT = 0.65
 # Part of the cache folder's name: raise it when parsing changes.
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 
 logging.getLogger("trimesh").setLevel(logging.ERROR)
 
@@ -54,14 +54,22 @@ def _load(model: Model, folder: Path) -> Mesh:
     file = cache / f"{model.key.replace(':', '-')}.npz"
     mesh = _read(file)
     if mesh is None:
-        cache.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         check_files(folder, model)
         arrays: dict[str, Any] = _parse(model)
         np.savez(buffer, **arrays)
-        write_file(file, buffer.getvalue())
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            write_file(file, buffer.getvalue())
+        except OSError as error:
+            raise FurnitureError(
+                f"{file}, a parsed furniture model, can't be written ({error.strerror}); make room "
+                "or give another folder with --furniture"
+            ) from error
         mesh = _read(file)
-    if mesh is None or len(mesh.vertices) == 0:
+    if mesh is None:
+        raise FurnitureError(f"{file} can't be read back; delete {cache}")
+    if len(mesh.vertices) == 0:
         raise UnusableModelError(f"{model.key} has no triangles or over {MAX_TRIANGLES}")
     return mesh
 

@@ -46,12 +46,13 @@ class Zone:
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A piece in the room: position of its footprint's middle, yaw in radians, instance ids."""
+    """A piece in the room: middle of its footprint, yaw in radians, underside, instance ids."""
 
     piece: Piece
     x: float
     y: float
     yaw: float
+    low: float
     instances: tuple[int, ...]
 
     def local(self, right: float, forward: float) -> tuple[float, float]:
@@ -128,7 +129,7 @@ class Plan:
             return None
         self.zones.append(Zone(polygon, low, low + piece.size[2]))
         instances = piece.add_to(self.builder, x, y, low, yaw)
-        self.placed.append(Placed(piece, x, y, yaw, instances))
+        self.placed.append(Placed(piece, x, y, yaw, low, instances))
         return self.placed[-1]
 
     def against_wall(

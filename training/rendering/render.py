@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from training.rendering.camera import Intrinsics
 from training.rendering.mesh import Array, dot, length
+from training.rendering.rooms_error import RoomsError
 from training.rendering.scene import THREADS, Scene
 from training.rendering.surface_points import surface_points
 
@@ -246,5 +247,5 @@ def _denoise(color: Array, albedo: Array, normal: Array) -> Array:
         denoiser.execute()
         message = _device.get_error()
     if message is not None:
-        raise RuntimeError(f"the denoiser failed: {message}")
+        raise RoomsError(f"the denoiser (pyoidn) failed: {message}; install it again")
     return result

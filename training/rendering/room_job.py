@@ -27,7 +27,7 @@ from training.rendering.scannet_layout import (
 )
 from training.rendering.scene import THREADS
 from training.rendering.views import choose_views
-from training.rendering.walks import image_motion, walk
+from training.rendering.walks import NoWayError, image_motion, walk
 
 SHUTTER = 0.3
 """Share of the time between two frames of a recording in which the sensor takes in light."""
@@ -107,7 +107,11 @@ def _render_frames(
     intrinsics = Intrinsics.from_fov(*job.size, fov)
     depth_intrinsics = Intrinsics.from_fov(*job.depth_size, fov)
     if job.carrier is not None:
-        poses = walk(furnished, job.carrier, job.frames, fov, rng)
+        try:
+            # One pose more, so that the last frame knows where the camera goes.
+            poses = walk(furnished, job.carrier, job.frames + 1, fov, rng)
+        except NoWayError as error:
+            raise NoWayError(f"{job.name}: {error}") from error
     else:
         poses = choose_views(furnished, job.frames, fov, rng)
     room = furnished.room
@@ -117,7 +121,7 @@ def _render_frames(
     exposure: float | None = None
     motion: tuple[float, float] | None = None
     with SceneWriter(job.folder, intrinsics, depth_intrinsics) as writer:
-        for k, pose in enumerate(poses):
+        for k, pose in enumerate(poses[: job.frames]):
             truth = render_ground_truth(furnished.scene, intrinsics, pose)
             depth = truth.depth
             if job.depth_size != job.size:
@@ -125,8 +129,7 @@ def _render_frames(
             radiance = renderer.radiance(intrinsics, pose)
             if recording:
                 exposure = _follow(exposure, auto_exposure(radiance))
-                following = poses[min(k + 1, len(poses) - 1)]
-                u, v = image_motion(pose, following, intrinsics.focal)
+                u, v = image_motion(pose, poses[k + 1], intrinsics.focal)
                 motion = (SHUTTER * u, SHUTTER * v)
             color = sensor.expose(radiance, rng, exposure, motion)
             writer.add(color, truth, depth, pose, sensor.quality)

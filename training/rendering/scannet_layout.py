@@ -5,8 +5,9 @@
 `<root>/scannet_frames_25k/sceneXXXX_00/` holds color/000000.jpg, depth/000000.png (uint16
 millimetres, 0 = none), label/000000.png (uint8 NYU-40 ids, 0 = none), instance/000000.png
 (uint8, 0 = none), pose/000000.txt (4x4 camera-to-world), intrinsics_color.txt and
-intrinsics_depth.txt (4x4). Colour and depth share one camera. `<root>/splits/{train,val}.txt`
-name the scenes. `<root>/scans/sceneXXXX_00/` holds the reconstructed mesh.
+intrinsics_depth.txt (4x4). Colour and depth camera stand at one place.
+`<root>/splits/{train,val}.txt` name the scenes. `<root>/scans/sceneXXXX_00/` holds the
+reconstructed mesh.
 """
 
 from __future__ import annotations

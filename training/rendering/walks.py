@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from training.rendering.camera import Intrinsics, look_at
 from training.rendering.free_space import FreeSpace
 from training.rendering.layout import FurnishedRoom
+from training.rendering.nyu40 import SCANNET20_IDS
+from training.rendering.rooms_error import RoomsError
 from training.rendering.views import PROBE, Pose, interest
 
 FRAME_RATE = 15.0
@@ -29,7 +31,7 @@ _FASTEST_TURN = 0.8
 _LEAST_INTEREST = 0.6
 
 
-class NoWayError(ValueError):
+class NoWayError(RoomsError):
     """A room is so full that nobody gets through; the message is one sentence."""
 
 
@@ -49,7 +51,7 @@ def walk(
         tries: that are compared.
 
     Raises:
-        NoWayError: nothing collided with nothing.
+        NoWayError: every try collided with something.
         KeyError: the carrier is unknown.
     """
     make = CARRIERS[carrier]
@@ -65,8 +67,8 @@ def walk(
             best = (score, poses)
     if best is None:
         raise NoWayError(
-            f"no {carrier} gets through a {furnished.kind} without touching anything; use another "
-            "seed"
+            f"no {carrier} gets through this {furnished.kind} without touching anything; "
+            "render the others with --scene, or use another seed"
         )
     return best[1]
 
@@ -111,13 +113,15 @@ def robot_drive(furnished: FurnishedRoom, count: int, rng: Generator) -> list[Po
 def hand_held(furnished: FurnishedRoom, count: int, rng: Generator) -> list[Pose] | None:
     """A person who walks slowly with a camera at 1.1 to 1.75 m and looks from thing to thing."""
     height = float(rng.uniform(1.15, 1.7))
-    space = FreeSpace(furnished.scene, furnished.room, _PERSON_RADIUS, (height - 0.1, 0.6))
+    space = FreeSpace(
+        furnished.scene, furnished.room, _PERSON_RADIUS, (height - 0.1, 0.6, 0.3, 0.1)
+    )
     path = _stroll(space, count, float(rng.uniform(0.15, 0.5)), rng)
     if path is None:
         return None
-    things = furnished.plan.placed
+    things = [t for t in furnished.plan.placed if t.piece.parts[0][1] in SCANNET20_IDS]
     targets = [
-        np.array([t.x, t.y, 0.6 * t.piece.size[2]])
+        np.array([t.x, t.y, t.low + 0.6 * t.piece.size[2]])
         for t in (things[int(rng.integers(len(things)))] for _ in range(3 if things else 0))
     ] or [np.array([furnished.room.width / 2, furnished.room.depth / 2, 0.8])]
     # From one target to the next, at even intervals, as angles so that no turn is too fast.

@@ -61,6 +61,28 @@ def test_labels_and_confidence():
     assert np.abs(difference).max() < 0.51
 
 
+def test_of_equal_classes_the_first_wins_wherever_it_runs(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    openvino = pytest.importorskip("openvino")
+    from seg3d2d_ros.bundle import InputSpec
+    from training.onnx_graph import export_onnx
+
+    # Grey pictures: three equal logits; those darker than the mean: the negatives, equal again.
+    graph = ParsingGraph(Pooled(), [100.0] * 3, [1.0] * 3, 1.0)
+    image = np.full((1, 16, 32, 3), 180, np.uint8)
+    image[:, :, 16:] = 20
+    path = tmp_path / "graph.onnx"
+    export_onnx(graph, InputSpec(16, 32, 4, (100.0,) * 3, (1.0,) * 3), path)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    compiled = openvino.compile_model(openvino.Core().read_model(path), "CPU")
+    for labels in (
+        graph(torch.from_numpy(image))[0].numpy(),
+        session.run(["labels"], {"image": image})[0],
+        compiled({"image": image})["labels"],
+    ):
+        assert (labels[0, :, :12] == 0).all() and (labels[0, :, 20:] == 3).all()
+
+
 def test_more_than_255_classes():
     class Many(Pooled):
         num_classes = 300

@@ -160,6 +160,12 @@ def test_a_full_disk_leaves_the_checkpoints_that_are_there(experiment, tmp_path)
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == before
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+def test_a_device_that_is_not_there_is_named(experiment, tmp_path, device):
+    with pytest.raises(ExperimentError, match=f"device '{device}' can't be had .*--device cpu"):
+        Trainer(experiment_from_mapping(experiment), tmp_path, device)
+
+
 def test_a_damaged_checkpoint_is_named(experiment, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     path = tmp_path / "checkpoints" / "step_0000001.pt"

@@ -34,6 +34,18 @@ def test_a_place_is_free_where_walls_and_things_are_farther_than_the_radius():
     assert not low.at(np.array([[-0.1, 1.0], [3.1, 1.0], [1.0, 2.1]])).any()
 
 
+def test_a_place_inside_or_on_a_wide_thing_is_not_free():
+    builder = SceneBuilder()
+    builder.add(box((0, 0, 0), (4, 4, 2.5), MATT), 1)
+    builder.add(box((1.0, 1.0, 0.08), (2.6, 3.0, 0.45), MATT), 4)
+    builder.add(box((3.2, 1.0, 0.0), (4.0, 3.0, 0.02), MATT), 2)  # a mat
+    scene = builder.build()
+    places = np.array([[1.85, 2.05], [1.85, 1.35], [3.55, 2.05], [0.45, 0.55]])
+    for heights in ((0.06, 0.2, 0.9), (0.06, 0.2, 0.35), (1.4, 0.6)):
+        free = FreeSpace(scene, Room(4.0, 4.0, 2.5), 0.25, heights).at(places)
+        assert free.tolist() == [False, False, True, True], heights
+
+
 def test_a_room_full_to_the_brim_has_no_place():
     builder = SceneBuilder()
     builder.add(box((0, 0, 0), (1, 1, 2.5), MATT), 1)

@@ -98,6 +98,12 @@ def test_without_the_rendering_libraries_the_verb_says_what_to_install(tmp_path)
     assert done.stderr.startswith("rooms: open3d is not installed")
 
 
+def test_a_carrier_without_a_recording_is_refused(tmp_path, capsys):
+    arguments = parse("--out", str(tmp_path), "--carrier", "robot")
+    assert arguments.run(arguments) == 1
+    assert "--carrier is for recordings" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words", [["--size", "axb"], ["--size", "8x8"], ["--rooms", "0"], ["--split-val", "2"]]
 )
@@ -175,6 +181,18 @@ def test_single_rooms_of_a_data_set(tmp_path, catalogue, capsys):
     other = parse("--out", str(tmp_path / "none"), *small, "--scene", "scene0003_00")
     assert other.run(other) == 1
     assert "there is no scene0003_00 among 3 rooms" in capsys.readouterr().err
+    corrected = parse("--out", str(tmp_path / "none"), *small, "--scene", "scene0001_00")
+    assert corrected.run(corrected) == 0
+
+
+def test_the_same_bytes_on_two_workers(tmp_path, catalogue):
+    small = ["--rooms", "2", "--frames-per-room", "1", "--val-frames-per-room", "1"]
+    small += ["--size", "64x48", "--kind", "bathroom", "--split-val", "0.5"]
+    for workers in ("1", "2"):
+        arguments = parse("--out", str(tmp_path / workers), *small, "--workers", workers)
+        assert arguments.run(arguments) == 0
+    one, two = files(tmp_path / "1"), files(tmp_path / "2")
+    assert [name for name in one if one[name] != two.get(name)] == [] and len(one) == len(two)
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, catalogue):
@@ -193,7 +211,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, c
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    assert "goes on from there once there is room" in done.stderr.splitlines()[-1]
+    assert "goes on from there once that is mended" in done.stderr.splitlines()[-1]
     assert list((tmp_path / "scannet_frames_25k").iterdir()) == []
 
 

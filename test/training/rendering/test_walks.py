@@ -52,7 +52,7 @@ def test_the_same_seed_walks_the_same_way():
 
 def test_no_way_is_one_sentence(monkeypatch):
     monkeypatch.setattr("training.rendering.walks.CARRIERS", {"hand": lambda *_: None})
-    with pytest.raises(NoWayError, match=r"^no hand gets through a bedroom [^\n]*seed$"):
+    with pytest.raises(NoWayError, match=r"^no hand gets through this bedroom [^\n]*seed$"):
         walk(furnish("bedroom", None, np.random.default_rng(0)), "hand", 3, 1.1, None, tries=2)
 
 
