@@ -66,6 +66,8 @@ TEST = [
     "pytest>=8,<9",
     "coverage>=7.10",
     "hypothesis>=6.100",
+    "mcap>=1.2",
+    "mcap-ros2-support>=0.5",
     "ruff>=0.14,<0.16",
     "mypy>=1.15",
     "types-PyYAML",

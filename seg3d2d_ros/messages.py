@@ -16,10 +16,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import yaml
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header, String
 
+from seg3d2d_ros.label_info import label_info_yaml
 from seg3d2d_ros.labels import LabelSpace
 
 try:
@@ -81,15 +81,6 @@ def label_info_message(header: Header, label_space: LabelSpace, threshold: float
     ]
     message.threshold = float(threshold)
     return message
-
-
-def label_info_yaml(label_space: LabelSpace, threshold: float) -> str:
-    """The content of LabelInfo and the colours, as YAML that :class:`LabelSpace` reads."""
-    content = label_space.to_mapping()
-    content.pop("source_ids", None)
-    return yaml.safe_dump(
-        {**content, "threshold": float(threshold)}, sort_keys=False, default_flow_style=None
-    )
 
 
 def has_finite_intrinsics(camera_info: Any) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,23 @@ _DECODERS = {
 }
 _CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _NO_COLOR_TOPIC = re.compile(r"depth|label|confidence|disparity|infra|overlay", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """A serialised image message.
+
+    Attributes:
+        index: running number among the camera's images, in the order recorded.
+        msgtype: ``sensor_msgs/msg/Image`` or ``CompressedImage``.
+        recorded_ns: when it was recorded, nanoseconds since 1970.
+        data: CDR.
+    """
+
+    index: int
+    msgtype: str
+    recorded_ns: int
+    data: bytes
 
 
 class RosbagSource(FrameSource):
@@ -50,8 +68,8 @@ class RosbagSource(FrameSource):
             ) from error
         self._reader_type = Reader
         # the messages read here are the same in every distribution
-        self._typestore = get_typestore(Stores.ROS2_HUMBLE)
-        with self._opened() as reader:
+        self.typestore = get_typestore(Stores.ROS2_HUMBLE)
+        with self.opened() as reader:
             self.topic = _choose_topic(path, reader.connections, topic)
             self._count = sum(c.msgcount for c in reader.connections if c.topic == self.topic)
             if not self._count:
@@ -62,26 +80,41 @@ class RosbagSource(FrameSource):
         return self._count
 
     def _read(self) -> Iterator[Frame | FrameFault]:
-        with self._opened() as reader:
-            connections = [c for c in reader.connections if c.topic == self.topic]
-            messages = self._guarded(reader.messages(connections=connections))
-            for index, (connection, recorded_ns, data) in enumerate(messages):
-                yield self._frame(index, connection.msgtype, recorded_ns, data)
+        for raw in self.raw_images():
+            yield self.decode(raw)
 
-    def _frame(self, index: int, msgtype: str, recorded_ns: int, data: bytes) -> Frame | FrameFault:
-        name = f"{index:06d}"
+    def topics(self) -> set[str]:
+        """Names of all topics of the bag."""
+        with self.opened() as reader:
+            return {connection.topic for connection in reader.connections}
+
+    def raw_images(self) -> Iterator[RawImage]:
+        """The camera's images as they were recorded.
+
+        Raises:
+            FrameSourceError: if the bag is damaged.
+        """
+        with self.opened() as reader:
+            connections = [c for c in reader.connections if c.topic == self.topic]
+            messages = self.guarded(reader.messages(connections=connections))
+            for index, (connection, recorded_ns, data) in enumerate(messages):
+                yield RawImage(index, connection.msgtype, recorded_ns, data)
+
+    def decode(self, raw: RawImage) -> Frame | FrameFault:
+        """The image of a message, or why there is none."""
+        name = f"{raw.index:06d}"
         try:
-            message: Any = self._typestore.deserialize_cdr(data, msgtype)
+            message: Any = self.typestore.deserialize_cdr(raw.data, raw.msgtype)
         except Exception as error:  # struct's, Unicode's and NumPy's, by what is damaged
             return FrameFault(name, f"the message is damaged ({_one_line(error)})")
         try:
-            image = _DECODERS[msgtype](message)
+            image = _DECODERS[raw.msgtype](message)
         except ImageDecodeError as error:
             return FrameFault(name, str(error))
         header = message.header
         stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
         frame_id = header.frame_id or DEFAULT_FRAME_ID
-        return Frame(stamp_ns or recorded_ns, image, name, frame_id)
+        return Frame(stamp_ns or raw.recorded_ns, image, name, frame_id)
 
     def _read_calibration(self, reader: Any) -> CameraCalibration | None:
         camera = _camera_of(self.topic).rpartition("/")[0]
@@ -94,13 +127,17 @@ class RosbagSource(FrameSource):
             return None
         try:
             _, _, data = next(iter(reader.messages(connections=connections)))
-            message = self._typestore.deserialize_cdr(data, _CAMERA_INFO)
+            message = self.typestore.deserialize_cdr(data, _CAMERA_INFO)
             return CameraCalibration.from_message(message)
-        except Exception:  # as in _frame; the images may be intact all the same
+        except Exception:  # as in decode; the images may be intact all the same
             return None
 
-    def _opened(self) -> Any:
-        """The open reader as a context manager."""
+    def opened(self) -> Any:
+        """The open reader of ``rosbags`` as a context manager.
+
+        Raises:
+            FrameSourceError: if the bag is damaged.
+        """
         reader = None
         try:
             reader = self._reader_type(self.path)
@@ -109,14 +146,15 @@ class RosbagSource(FrameSource):
             raise self._damaged(error) from error
         return _Closing(reader)
 
-    def _guarded(self, messages: Iterator[Any]) -> Iterator[Any]:
+    def guarded(self, messages: Iterator[Any]) -> Iterator[Any]:
+        """Messages of a reader; what it raises at a damaged place becomes a FrameSourceError."""
         iterator = iter(messages)
         while True:
             try:
                 item = next(iterator)
             except StopIteration:
                 return
-            except Exception as error:  # as in _opened
+            except Exception as error:  # as in opened
                 raise self._damaged(error) from error
             yield item
 

@@ -75,11 +75,7 @@ def _add_parse(verbs: argparse._SubParsersAction) -> None:
     parse.add_argument("source", metavar="SOURCE", help=_SOURCE_HELP)
     parse.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parse.add_argument("--topic", help="image topic of a bag that holds several cameras")
-    parse.add_argument("--bundle", default=DEFAULT_BUNDLE, help=f"{_BUNDLE_HELP} (%(default)s)")
-    parse.add_argument("--backend", default="auto", help="auto, openvino or onnxruntime")
-    parse.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<index>")
-    parse.add_argument("--precision", default="auto", help="auto, fp32, bf16 or int8")
-    _add_threads(parse)
+    _add_model_choice(parse)
 
 
 def _add_model(verbs: argparse._SubParsersAction) -> None:
@@ -150,6 +146,22 @@ def _add_bag(verbs: argparse._SubParsersAction) -> None:
     )
     play.add_argument("--json", action="store_true", help="print the summary as JSON")
 
+    label = bag_verbs.add_parser(
+        "label",
+        help="label every image of a bag",
+        description="Writes a bag with everything of the given one, byte for byte, and a label "
+        "image for each image of one camera. Interrupted, the same command goes on. Needs no ROS. "
+        "Exit status 1 if an image has no labels.",
+    )
+    label.set_defaults(module="seg3d2d_ros.cli.bag_label")
+    label.add_argument("source", metavar="IN", type=Path, help="a bag (folder, .mcap, .db3)")
+    label.add_argument("out", metavar="OUT", type=Path, help="folder to write, must not exist")
+    label.add_argument("--topic", help="image topic of a bag that holds several cameras")
+    label.add_argument(
+        "--label-topic", default="/parse/label", help="of the label images (%(default)s)"
+    )
+    _add_model_choice(label)
+
     images = bag_verbs.add_parser(
         "from-images",
         help="make a bag of a folder of images or a video",
@@ -166,6 +178,14 @@ def _add_bag(verbs: argparse._SubParsersAction) -> None:
     images.add_argument(
         "--quality", type=_quality, default=90, help="of the JPEG images, 1 to 100 (%(default)s)"
     )
+
+
+def _add_model_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", default=DEFAULT_BUNDLE, help=f"{_BUNDLE_HELP} (%(default)s)")
+    parser.add_argument("--backend", default="auto", help="auto, openvino or onnxruntime")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<index>")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or int8")
+    _add_threads(parser)
 
 
 def _add_threads(parser: argparse.ArgumentParser) -> None:
