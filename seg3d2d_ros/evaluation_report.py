@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.confusion_matrix import ConfusionMatrix
 from seg3d2d_ros.html_report import data_uri, table, write_page
 from seg3d2d_ros.labels import LabelSpace
@@ -86,6 +88,48 @@ class EvaluatedFrames:
         bgr = cv2.cvtColor(row, cv2.COLOR_RGB2BGR)
         _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         return data.tobytes()
+
+
+def write_evaluation(
+    out: Path,
+    *,
+    metrics: Mapping[str, Any],
+    title: str,
+    introduction: str,
+    confusion: ConfusionMatrix,
+    frames: EvaluatedFrames,
+) -> None:
+    """Write ``metrics.json``, ``confusion.csv`` and ``report.html`` into a folder.
+
+    Args:
+        out: the folder, made if absent.
+        metrics: for the first file.
+        title: heading of the report.
+        introduction: a sentence below: which model on which data.
+        confusion: of the whole evaluation.
+        frames: pictures.
+
+    Raises:
+        OSError: if they can't be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    write_file(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    write_file(out / "confusion.csv", _csv(confusion).encode())
+    write_evaluation_report(
+        out / "report.html",
+        title=title,
+        introduction=introduction,
+        confusion=confusion,
+        frames=frames,
+    )
+
+
+def _csv(confusion: ConfusionMatrix) -> str:
+    names = confusion.label_space.names
+    lines = [",".join(["true \\ predicted", *names, "none"])]
+    for name, row in zip(names, confusion.counts.tolist(), strict=True):
+        lines.append(",".join([name, *map(str, row)]))
+    return "\n".join(lines) + "\n"
 
 
 def write_evaluation_report(

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.bundle import ModelBundle
-from seg3d2d_ros.confusion_matrix import ConfusionMatrix
-from seg3d2d_ros.evaluation_report import EvaluatedFrames, write_evaluation_report
-from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.evaluation_report import EvaluatedFrames, write_evaluation
 from seg3d2d_ros.parser import ParserConfig, SceneParser
 from training.data.open_frames import open_frames
 from training.engine.evaluation import Predictor, evaluate
@@ -78,22 +73,12 @@ def evaluate_model(
     metrics = {"model": how, "data": f"{data.name}, {split}", "frames": len(dataset)}
     metrics |= confusion.metrics()
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_file(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-        write_file(out / "confusion.csv", _csv(confusion, space).encode())
-        write_evaluation_report(
-            out / "report.html",
+        write_evaluation(
+            out,
+            metrics=metrics,
             title=f"Evaluation of {how}",
             introduction=f"{len(dataset)} frames of the split '{split}' of {data.name}.",
             confusion=confusion,
             frames=frames,
         )
     return metrics
-
-
-def _csv(confusion: ConfusionMatrix, space: LabelSpace) -> str:
-    text = io.StringIO()
-    text.write(",".join(["true \\ predicted", *space.names, "none"]) + "\n")
-    for name, row in zip(space.names, confusion.counts.tolist(), strict=True):
-        text.write(",".join([name, *map(str, row)]) + "\n")
-    return text.getvalue()

@@ -178,7 +178,7 @@ def _assemble(
     from rosbags.rosbag2 import StoragePlugin, Writer
 
     by_stamp = sorted(
-        (_stamp_ns(raw.data), raw.index, raw.data[: _header_end(raw.data)])
+        (raw.stamp_ns, raw.index, raw.data[: _header_end(raw.data)])
         for raw in source.raw_images()
         if (work / f"{raw.index:06d}.png").exists()
     )
@@ -254,12 +254,6 @@ class _LabelWriter:
         data = self._typestore.serialize_cdr(message, self._images.msgtype)
         self._writer.write(self._images, recorded_ns, data)
         self.count += 1
-
-
-def _stamp_ns(data: bytes) -> int:
-    """Header stamp of a serialised image: both image types begin with their header (CDR)."""
-    seconds, nanoseconds = struct.unpack_from("<iI" if data[1] else ">iI", data, 4)
-    return int(seconds * 1_000_000_000 + nanoseconds)
 
 
 def _header_end(data: bytes) -> int:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import struct
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,20 +31,30 @@ _NO_COLOR_TOPIC = re.compile(r"depth|label|confidence|disparity|infra|overlay", 
 
 
 @dataclass(frozen=True)
-class RawImage:
-    """A serialised image message.
+class RawMessage:
+    """A serialised message that begins with a header.
 
     Attributes:
-        index: running number among the camera's images, in the order recorded.
-        msgtype: ``sensor_msgs/msg/Image`` or ``CompressedImage``.
+        topic: its topic.
+        index: running number on the topic, in the order recorded.
+        msgtype: such as ``sensor_msgs/msg/Image``.
         recorded_ns: when it was recorded, nanoseconds since 1970.
-        data: CDR.
+        data: CDR: four bytes of encapsulation, the second of which tells the byte order, then the
+            header's stamp.
     """
 
+    topic: str
     index: int
     msgtype: str
     recorded_ns: int
     data: bytes
+
+    @property
+    def stamp_ns(self) -> int:
+        """The header's stamp, nanoseconds."""
+        order = "<" if self.data[1] else ">"
+        seconds, nanoseconds = struct.unpack_from(f"{order}iI", self.data, 4)
+        return int(seconds * 1_000_000_000 + nanoseconds)
 
 
 class RosbagSource(FrameSource):
@@ -53,9 +64,12 @@ class RosbagSource(FrameSource):
         path: the bag's folder, or a storage file (.mcap, .db3).
         topic: topic of the images; with or without ``/compressed`` at its end. Not needed where the
             bag holds one camera; of raw and compressed images the raw ones are taken.
+        no_cameras: image topics that are none, such as label images.
     """
 
-    def __init__(self, path: Path, topic: str | None = None) -> None:
+    def __init__(
+        self, path: Path, topic: str | None = None, no_cameras: Collection[str] = ()
+    ) -> None:
         super().__init__(path)
         _check_parts(path)
         try:
@@ -70,7 +84,8 @@ class RosbagSource(FrameSource):
         # the messages read here are the same in every distribution
         self.typestore = get_typestore(Stores.ROS2_HUMBLE)
         with self.opened() as reader:
-            self.topic = _choose_topic(path, reader.connections, topic)
+            candidates = [c for c in reader.connections if c.topic not in no_cameras]
+            self.topic = _choose_topic(path, candidates, topic)
             self._count = sum(c.msgcount for c in reader.connections if c.topic == self.topic)
             if not self._count:
                 raise FrameSourceError(f"bag {path} holds no message on {self.topic}")
@@ -88,26 +103,43 @@ class RosbagSource(FrameSource):
         with self.opened() as reader:
             return {connection.topic for connection in reader.connections}
 
-    def raw_images(self) -> Iterator[RawImage]:
-        """The camera's images as they were recorded.
+    def raw_messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
+        """Messages as they were recorded, of topics whose messages begin with a header.
 
         Raises:
             FrameSourceError: if the bag is damaged.
         """
+        counts = dict.fromkeys(topics, 0)
         with self.opened() as reader:
-            connections = [c for c in reader.connections if c.topic == self.topic]
+            connections = [c for c in reader.connections if c.topic in counts]
+            if not connections:  # which would mean all to the reader
+                return
             messages = self.guarded(reader.messages(connections=connections))
-            for index, (connection, recorded_ns, data) in enumerate(messages):
-                yield RawImage(index, connection.msgtype, recorded_ns, data)
+            for connection, recorded_ns, data in messages:
+                topic = connection.topic
+                yield RawMessage(topic, counts[topic], connection.msgtype, recorded_ns, data)
+                counts[topic] += 1
 
-    def decode(self, raw: RawImage) -> Frame | FrameFault:
+    def raw_images(self) -> Iterator[RawMessage]:
+        """The camera's images as they were recorded; errors as of :meth:`raw_messages`."""
+        return self.raw_messages([self.topic])
+
+    def message(self, raw: RawMessage) -> Any:
+        """A message of a type that every distribution has.
+
+        Raises:
+            ImageDecodeError: if it is damaged.
+        """
+        try:
+            return self.typestore.deserialize_cdr(raw.data, raw.msgtype)
+        except Exception as error:  # struct's, Unicode's and NumPy's, by what is damaged
+            raise ImageDecodeError(f"the message is damaged ({_one_line(error)})") from error
+
+    def decode(self, raw: RawMessage) -> Frame | FrameFault:
         """The image of a message, or why there is none."""
         name = f"{raw.index:06d}"
         try:
-            message: Any = self.typestore.deserialize_cdr(raw.data, raw.msgtype)
-        except Exception as error:  # struct's, Unicode's and NumPy's, by what is damaged
-            return FrameFault(name, f"the message is damaged ({_one_line(error)})")
-        try:
+            message = self.message(raw)
             image = _DECODERS[raw.msgtype](message)
         except ImageDecodeError as error:
             return FrameFault(name, str(error))
@@ -129,7 +161,7 @@ class RosbagSource(FrameSource):
             _, _, data = next(iter(reader.messages(connections=connections)))
             message = self.typestore.deserialize_cdr(data, _CAMERA_INFO)
             return CameraCalibration.from_message(message)
-        except Exception:  # as in decode; the images may be intact all the same
+        except Exception:  # as in message; the images may be intact all the same
             return None
 
     def opened(self) -> Any:

@@ -162,6 +162,35 @@ def _add_bag(verbs: argparse._SubParsersAction) -> None:
     )
     _add_model_choice(label)
 
+    evaluate = bag_verbs.add_parser(
+        "evaluate",
+        help="measure a model on a bag with ground truth",
+        description="Compares the labels of one camera's images with ground truth of equal header "
+        "stamps and writes metrics.json, confusion.csv and report.html with the worst images. "
+        "Needs no ROS. Exit status 1 if an image could not be compared.",
+    )
+    evaluate.set_defaults(module="seg3d2d_ros.cli.bag_evaluate")
+    evaluate.add_argument("source", metavar="BAG", type=Path, help="a bag (folder, .mcap, .db3)")
+    evaluate.add_argument("--topic", help="image topic of a bag that holds several cameras")
+    evaluate.add_argument(
+        "--truth", required=True, metavar="TOPIC", help="label images (mono8, mono16 or PNG)"
+    )
+    evaluate.add_argument(
+        "--truth-ids",
+        metavar="SPACE",
+        help="label space of their ids, such as nyu40 (default: the model's)",
+    )
+    evaluate.add_argument(
+        "--labels",
+        metavar="TOPIC",
+        help="take the labels recorded there, in the model's label space, instead of running it",
+    )
+    evaluate.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the report"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of text")
+    _add_model_choice(evaluate)
+
     images = bag_verbs.add_parser(
         "from-images",
         help="make a bag of a folder of images or a video",

@@ -1,0 +1,170 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Labels against ground truth in a bag, counted again by hand."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+rosbags = pytest.importorskip("rosbags.rosbag2")
+pytest.importorskip("onnxruntime")
+
+from rosbags.typesys import Stores, get_typestore  # noqa: E402
+
+from seg3d2d_ros.bag.evaluation import BagEvaluationError, evaluate_bag  # noqa: E402
+from seg3d2d_ros.bag.labelling import label_bag  # noqa: E402
+from seg3d2d_ros.bag.rosbag_source import RosbagSource  # noqa: E402
+from seg3d2d_ros.cli import main  # noqa: E402
+from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
+
+STORE = get_typestore(Stores.ROS2_JAZZY)
+TYPES = STORE.types
+SIZE = (48, 64)
+
+
+def header(stamp):
+    return TYPES["std_msgs/msg/Header"](TYPES["builtin_interfaces/msg/Time"](stamp, 0), "camera")
+
+
+def image(stamp, pixels, encoding):
+    step = pixels[0].nbytes
+    data = np.frombuffer(pixels.tobytes(), np.uint8)
+    return TYPES["sensor_msgs/msg/Image"](header(stamp), *pixels.shape[:2], encoding, 0, step, data)
+
+
+def png(stamp, pixels):
+    data = cv2.imencode(".png", pixels)[1].reshape(-1)
+    return TYPES["sensor_msgs/msg/CompressedImage"](header(stamp), "mono8; png compressed", data)
+
+
+def write(folder, messages):
+    """A bag of (topic, message) pairs, recorded in the order given."""
+    plugin = rosbags.StoragePlugin.MCAP
+    with rosbags.Writer(folder, version=8, storage_plugin=plugin) as writer:
+        connections = {}
+        for k, (topic, message) in enumerate(messages):
+            kind = message.__msgtype__
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
+            writer.write(connections[topic], k + 1, STORE.serialize_cdr(message, kind))
+    return folder
+
+
+@pytest.fixture
+def parser(channel_bundle):
+    return SceneParser(channel_bundle, ParserConfig("onnxruntime", threads=1))
+
+
+@pytest.fixture
+def frames():
+    """Pictures by chance and ground truth that is right on most pixels; 255 is none."""
+    rng = np.random.default_rng(3)
+    made = []
+    for _ in range(4):
+        pixels = np.kron(rng.integers(0, 256, (6, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+        truth = pixels.argmax(2).astype(np.uint8)
+        truth[:8] = rng.integers(0, 3)
+        truth[8:10] = 255
+        made.append((pixels, truth))
+    return made
+
+
+def by_hand(pairs):
+    counts = np.zeros((3, 4), int)
+    for pixels, truth in pairs:
+        for t, p in zip(truth.ravel(), pixels.argmax(2).ravel(), strict=True):
+            if t < 3:
+                counts[t, p] += 1
+    return counts
+
+
+@pytest.mark.parametrize("kind", ["mono8", "16UC1", "png"])
+def test_a_model_against_ground_truth(parser, frames, tmp_path, kind):
+    def truth_message(k, truth):
+        if kind == "png":
+            return png(k, truth)
+        return image(k, truth.astype(np.uint16) if kind == "16UC1" else truth, kind)
+
+    cameras = [("/cam/image", image(k, pixels, "rgb8")) for k, (pixels, _) in enumerate(frames)]
+    truths = [("/truth", truth_message(k, truth)) for k, (_, truth) in enumerate(frames)]
+    # ground truth comes before its image, after it, and after the next one
+    order = [truths[0], cameras[0], cameras[1], truths[1], cameras[2], cameras[3], *truths[3:1:-1]]
+    bag = write(tmp_path / "bag", order)
+    found = evaluate_bag(
+        RosbagSource(bag, "/cam/image"), "/truth", parser.bundle.label_space, parser=parser
+    )
+    assert (found.pairs, found.faults) == (4, [])
+    assert (found.confusion.counts == by_hand(frames)).all()
+    assert len(found.frames.worst) == 4
+
+
+def test_recorded_labels_and_ids_of_another_space(parser, frames, tmp_path):
+    table = np.full(65536, 255, np.uint8)
+    table[[40, 50, 60]] = (0, 1, 2)
+    other = np.array([40, 50, 60, *[0] * 253], np.uint8)
+    messages = []
+    for k, (pixels, truth) in enumerate(frames):
+        messages.append(("/cam/image", image(k, pixels, "rgb8")))
+        messages.append(("/truth", image(k, other[truth], "mono8")))
+    bag = write(tmp_path / "bag", messages)
+    label_bag(RosbagSource(bag, "/cam/image"), tmp_path / "labelled", parser)
+    source = RosbagSource(tmp_path / "labelled", "/cam/image")
+    space = parser.bundle.label_space
+    found = evaluate_bag(source, "/truth", space, label_topic="/parse/label", truth_ids=table)
+    assert (found.confusion.counts == by_hand(frames)).all()
+
+
+def test_what_cannot_be_compared_is_counted_with_its_reason(parser, frames, tmp_path):
+    (pixels, truth), small = frames[0], np.zeros((24, 64), np.uint8)
+    messages = [("/cam/image", image(k, pixels, "rgb8")) for k in range(4)]
+    messages += [("/truth", image(0, truth, "mono8")), ("/truth", image(1, small, "mono8"))]
+    messages += [("/truth", image(2, pixels, "rgb8")), ("/truth", image(9, truth, "mono8"))]
+    bag = write(tmp_path / "bag", messages)
+    found = evaluate_bag(
+        RosbagSource(bag, "/cam/image"), "/truth", parser.bundle.label_space, parser=parser
+    )
+    assert found.pairs == 1
+    reasons = {fault.name: fault.reason for fault in found.faults}
+    assert set(reasons) == {"000001", "000002", "000003"}
+    assert "ground truth are 64x24 pixels, the image is 64x48" in reasons["000001"]
+    assert "'rgb8' is none of label images" in reasons["000002"]
+    assert "no message of its stamp on /truth" in reasons["000003"]
+
+
+def test_nothing_to_compare_is_one_sentence(parser, frames, tmp_path):
+    pixels, truth = frames[0]
+    messages = [("/cam/image", image(0, pixels, "rgb8")), ("/late", image(5, truth, "mono8"))]
+    messages.append(("/odd", image(0, truth * 0 + 77, "mono8")))
+    source = RosbagSource(write(tmp_path / "bag", messages), "/cam/image")
+    space = parser.bundle.label_space
+    for topic, said in (
+        ("/none", "has no topic /none, only /cam/image, /late, /odd"),
+        ("/late", "no image .* could be compared with /late; the first: there is no message"),
+        ("/odd", "holds no id of the label space 'channels'; name its ids with --truth-ids"),
+    ):
+        with pytest.raises(BagEvaluationError, match=said):
+            evaluate_bag(source, topic, space, parser=parser)
+
+
+def test_the_command_writes_a_report(channel_bundle, frames, tmp_path, capsys):
+    messages = []
+    for k, (pixels, truth) in enumerate(frames):
+        messages.append(("/cam/image", image(k, pixels, "rgb8")))
+        messages.append(("/truth", image(k, truth, "mono8")))
+    bag = write(tmp_path / "bag", messages)
+    out = tmp_path / "report"
+    words = ["--bundle", str(channel_bundle.path), "--backend", "onnxruntime", "--json"]
+    assert main(["bag", "evaluate", str(bag), "--truth", "/truth", "--out", str(out), *words]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics == json.loads((out / "metrics.json").read_text())
+    counts = by_hand(frames)
+    hits = np.diag(counts)
+    iou = 100 * hits / (counts.sum(1) + counts[:, :3].sum(0) - hits)
+    assert metrics["miou"] == pytest.approx(iou.mean(), abs=0.06)
+    rows = [line.split(",")[1:] for line in (out / "confusion.csv").read_text().splitlines()[1:]]
+    assert (np.array(rows, int) == counts).all()
+    assert (out / "report.html").read_text().count("<figure>") == 4
