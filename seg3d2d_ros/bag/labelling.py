@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.bag.frame_source import FrameFault
 from seg3d2d_ros.bag.rosbag_source import RosbagSource
+from seg3d2d_ros.bag.writer import BagWriteError, new_bag
 from seg3d2d_ros.label_info import label_info_yaml
 from seg3d2d_ros.parser import ParseFailure, SceneParser
 
@@ -87,10 +87,11 @@ def label_bag(
                 f"{faults[0].reason}"
             )
         _assemble(source, out, work, parser, label_topic)
-    except OSError as error:
+    except (OSError, BagWriteError) as error:
+        reason = error.strerror or error if isinstance(error, OSError) else error
         raise BagLabelError(
-            f"bag {out} can't be written ({error.strerror or error}); make room or choose another "
-            "place, and the same command goes on"
+            f"the labelled bag {out} can't be written ({reason}); the labels so far are kept, and "
+            "the same command goes on"
         ) from error
     shutil.rmtree(work)
     return LabelledBag(len(source) - len(faults), resumed, faults)
@@ -174,9 +175,6 @@ def _read_png(file: Path) -> npt.NDArray[Any]:
 def _assemble(
     source: RosbagSource, out: Path, work: Path, parser: SceneParser, label_topic: str
 ) -> None:
-    """Write the new bag beside its place and rename it when it is whole."""
-    from rosbags.rosbag2 import StoragePlugin, Writer
-
     by_stamp = sorted(
         (raw.stamp_ns, raw.index, raw.data[: _header_end(raw.data)])
         for raw in source.raw_images()
@@ -185,38 +183,31 @@ def _assemble(
     following: Iterator[tuple[int, int, bytes]] = iter(by_stamp)
     files = list(source.path.iterdir()) if source.path.is_dir() else [source.path]
     mcap = any(".mcap" in file.name for file in files)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        bag = scratch / out.name
-        plugin = StoragePlugin.MCAP if mcap else StoragePlugin.SQLITE3
-        with source.opened() as reader, Writer(bag, version=8, storage_plugin=plugin) as writer:
-            copies = {
-                connection.id: writer.add_connection(
-                    connection.topic,
-                    connection.msgtype,
-                    msgdef=connection.msgdef.data or "",
-                    rihs01=connection.digest or "",
-                    serialization_format=connection.ext.serialization_format,
-                    offered_qos_profiles=connection.ext.offered_qos_profiles,
-                )
-                for connection in reader.connections
-            }
-            labels = _LabelWriter(writer, source.typestore, label_topic)
-            index = -1
-            for connection, recorded_ns, data in source.guarded(reader.messages()):
-                writer.write(copies[connection.id], recorded_ns, data)
-                if connection.topic != source.topic:
-                    continue
-                index += 1
-                if not (work / f"{index:06d}.png").exists():
-                    continue
-                if not labels.count:
-                    labels.write_info(label_info_yaml(parser.bundle.label_space, 0.0), recorded_ns)
-                _, number, header = next(following)
-                labels.write(header, _read_png(work / f"{number:06d}.png"), recorded_ns)
-        bag.rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with source.opened() as reader, new_bag(out, mcap=mcap) as (writer, typestore):
+        copies = {
+            connection.id: writer.add_connection(
+                connection.topic,
+                connection.msgtype,
+                msgdef=connection.msgdef.data or "",
+                rihs01=connection.digest or "",
+                serialization_format=connection.ext.serialization_format,
+                offered_qos_profiles=connection.ext.offered_qos_profiles,
+            )
+            for connection in reader.connections
+        }
+        labels = _LabelWriter(writer, typestore, label_topic)
+        index = -1
+        for connection, recorded_ns, data in source.guarded(reader.messages()):
+            writer.write(copies[connection.id], recorded_ns, data)
+            if connection.topic != source.topic:
+                continue
+            index += 1
+            if not (work / f"{index:06d}.png").exists():
+                continue
+            if not labels.count:
+                labels.write_info(label_info_yaml(parser.bundle.label_space, 0.0), recorded_ns)
+            _, number, header = next(following)
+            labels.write(header, _read_png(work / f"{number:06d}.png"), recorded_ns)
 
 
 class _LabelWriter:

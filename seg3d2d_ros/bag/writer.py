@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,24 @@ def write_bag(
         BagWriteError: if the folder exists or can't be written, there are no frames, or ``rosbags``
             is not installed.
     """
+    with new_bag(folder) as (writer, typestore):
+        count = _write_messages(writer, typestore, frames, calibration, jpeg_quality)
+        if not count:
+            raise BagWriteError(f"bag {folder} was not written: there are no frames to write")
+    return count
+
+
+@contextlib.contextmanager
+def new_bag(folder: Path, *, mcap: bool = True) -> Iterator[tuple[Any, Any]]:
+    """A writer of ``rosbags`` and its types; the bag is at its place when the block ends well.
+
+    Args:
+        folder: of the bag; must not exist.
+        mcap: MCAP, or else SQLite.
+
+    Raises:
+        BagWriteError: if the folder exists or can't be written, or ``rosbags`` is not installed.
+    """
     try:
         from rosbags.rosbag2 import StoragePlugin, Writer
         from rosbags.typesys import Stores, get_typestore
@@ -62,25 +81,24 @@ def write_bag(
     folder = Path(folder)
     if folder.exists():
         raise BagWriteError(f"{folder} exists already; choose another name or remove it")
+    work = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise BagWriteError(f"bag {folder} can't be written: {error}") from error
-    try:
         # the storage file is named after the folder
         bag = work / folder.name
-        typestore = get_typestore(Stores.ROS2_HUMBLE)
-        with Writer(bag, version=8, storage_plugin=StoragePlugin.MCAP) as writer:
-            count = _write_messages(writer, typestore, frames, calibration, jpeg_quality)
-        if not count:
-            raise BagWriteError(f"bag {folder} was not written: there are no frames to write")
+        plugin = StoragePlugin.MCAP if mcap else StoragePlugin.SQLITE3
+        with Writer(bag, version=8, storage_plugin=plugin) as writer:
+            yield writer, get_typestore(Stores.ROS2_HUMBLE)
         bag.rename(folder)
     except OSError as error:
-        raise BagWriteError(f"bag {folder} can't be written: {error}") from error
+        raise BagWriteError(
+            f"bag {folder} can't be written ({error.strerror or error}); make room or choose "
+            "another place"
+        ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return count
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_messages(
@@ -114,12 +132,13 @@ def _write_messages(
         data = typestore.serialize_cdr(message, image_type.__msgtype__)
         writer.write(images, stamp_ns, data)
         if calibration is not None:
-            info = _camera_info(types, header, calibration)
+            info = camera_info_message(types, header, calibration)
             writer.write(infos, stamp_ns, typestore.serialize_cdr(info, info_type.__msgtype__))
     return count
 
 
-def _camera_info(types: Any, header: Any, calibration: CameraCalibration) -> Any:
+def camera_info_message(types: Any, header: Any, calibration: CameraCalibration) -> Any:
+    """A sensor_msgs/CameraInfo of ``rosbags``' types."""
     region = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
     return types["sensor_msgs/msg/CameraInfo"](
         header=header,

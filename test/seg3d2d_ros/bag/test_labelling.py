@@ -161,7 +161,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_call_goes_on(parser, tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
     try:
-        with pytest.raises(BagLabelError, match="out can't be written .* make room"):
+        with pytest.raises(BagLabelError, match="out can't be written .* goes on"):
             label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
