@@ -62,6 +62,7 @@ class FrameWorker:
         self._now = now
         self._next_due = -float("inf")
         self._mailbox: Mailbox[Any] = Mailbox()
+        self._frame_in_work = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="frame-worker", daemon=True)
         self.enabled = True
         self.max_image_age = max_image_age
@@ -85,6 +86,24 @@ class FrameWorker:
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def between_frames(self, change: Callable[[], None], timeout: float) -> bool:
+        """Change something while no frame is in work.
+
+        Args:
+            change: called in this thread.
+            timeout: seconds to wait for the frame in work.
+
+        Returns:
+            Whether it was called.
+        """
+        if not self._frame_in_work.acquire(timeout=timeout):
+            return False
+        try:
+            change()
+        finally:
+            self._frame_in_work.release()
+        return True
 
     def submit(self, msg: Any) -> None:
         """Take a camera message; returns at once."""
@@ -110,7 +129,8 @@ class FrameWorker:
     def _run(self) -> None:
         while (msg := self._mailbox.take()) is not None:
             try:
-                self._process(msg)
+                with self._frame_in_work:
+                    self._process(msg)
             except ImageDecodeError as error:
                 self._drop_faulty(Drop.UNDECODABLE, str(error))
             except Exception as error:  # a frame must never end the thread

@@ -25,3 +25,23 @@ def load_model(values: NodeParameters) -> tuple[SceneParser, LabelOutput]:
     if output.needs_confidence:
         parser.warm_up(bundle.input.height, bundle.input.width, with_confidence=True)
     return parser, output
+
+
+def describe_model(parser: SceneParser, output: LabelOutput) -> str:
+    """A line for the log."""
+    bundle = parser.bundle
+    return (
+        f"model {bundle.name} ({bundle.hash[:12]}) on {parser.device} by {parser.backend_name} in "
+        f"{parser.precision}, {output.label_space.num_classes} classes"
+    )
+
+
+def model_details(parser: SceneParser) -> dict[str, object]:
+    """What the diagnostics say of a model."""
+    return {
+        "bundle": parser.bundle.name,
+        "bundle_hash": parser.bundle.hash,
+        "backend": parser.backend_name,
+        "device": parser.device,
+        "precision": parser.precision,
+    }

@@ -67,6 +67,12 @@ class OutputPublishers:
         """Whether the parser must compute the confidence for the next image."""
         return self.output.needs_confidence or self._confidence.get_subscription_count() > 0
 
+    def set_output(self, output: LabelOutput) -> None:
+        """Publish by other rules from the next image on, and tell the subscribers of label info."""
+        self.output = output
+        self._palette = output.label_space.palette()
+        self._label_info_due_s = 0.0
+
     def set_threshold(self, threshold: float) -> None:
         """Apply another confidence threshold, and tell the subscribers of the label info."""
         if threshold != self.output.threshold:
@@ -116,6 +122,13 @@ class OutputPublishers:
                 f"are {width}x{height}; it is not relayed: check that it is the same camera's"
             )
         return False
+
+    def camera_info_faults(self) -> dict[str, object]:
+        """For the diagnostics."""
+        return {
+            "invalid_camera_infos": self.invalid_camera_infos,
+            "unfit_camera_infos": self.unfit_camera_infos,
+        }
 
     def tick(self, now_s: float) -> None:
         """Publish the label info when it is due or a subscriber has come; call this often.

@@ -24,6 +24,7 @@ class Applies(enum.Enum):
     """When a parameter may be set, and takes effect."""
 
     AT_ONCE = "at any time"
+    AT_RELOAD = "at any time; takes effect when the node is configured or ~/reload is called"
     AT_CONFIGURE = "while the node is unconfigured; takes effect when it is configured"
     AT_START = "at start only"
 
@@ -94,25 +95,36 @@ class NodeParameters:
     """Values of all parameters."""
 
     bundle: str = _parameter(
-        DEFAULT_BUNDLE, "Model bundle: a folder, or the name of a model that ships with the package"
+        DEFAULT_BUNDLE,
+        "Model bundle: a folder, or the name of a model that ships with the package",
+        applies=Applies.AT_RELOAD,
     )
     backend: str = _parameter(
         "auto",
         "Inference runtime; auto takes onnxruntime where it has CUDA, else the first installed "
         "that can run the model",
+        applies=Applies.AT_RELOAD,
         choices=("auto", *BACKENDS),
     )
     device: str = _parameter(
         "auto",
         "Device to run on; auto takes a CUDA device where the runtime can use one, else the CPU",
+        applies=Applies.AT_RELOAD,
         pattern=r"auto|cpu|cuda(:\d+)?",
         pattern_text="auto, cpu, cuda or cuda:<index>",
     )
     precision: str = _parameter(
-        "auto", "Arithmetic of the network; auto is the runtime's choice", choices=PRECISIONS
+        "auto",
+        "Arithmetic of the network; auto is the runtime's choice",
+        applies=Applies.AT_RELOAD,
+        choices=PRECISIONS,
     )
     threads: int = _parameter(
-        0, "CPU threads of the network; 0 is the runtime's choice", minimum=0, maximum=1024
+        0,
+        "CPU threads of the network; 0 is the runtime's choice",
+        applies=Applies.AT_RELOAD,
+        minimum=0,
+        maximum=1024,
     )
     image_transport: str = _parameter(
         "raw",
@@ -162,6 +174,7 @@ class NodeParameters:
         "",
         "Publish coarse labels: name of a file in config/groups (navigation) or path of a .yaml "
         "file; empty publishes the model's own",
+        applies=Applies.AT_RELOAD,
     )
     overlay_alpha: float = _parameter(
         0.5,

@@ -26,8 +26,10 @@ from seg3d2d_ros.camera_input import CameraInput
 from seg3d2d_ros.diagnostics import DiagnosticsReporter
 from seg3d2d_ros.frame_worker import FrameWorker
 from seg3d2d_ros.image_codec import decode_compressed_image, decode_image
+from seg3d2d_ros.label_output import LabelOutput
 from seg3d2d_ros.lifecycle import logging_exceptions, spin_once
-from seg3d2d_ros.model_loading import MODEL_ERRORS, load_model
+from seg3d2d_ros.model_loading import MODEL_ERRORS, describe_model, load_model, model_details
+from seg3d2d_ros.model_reload import ReloadService
 from seg3d2d_ros.output_publishers import OutputPublishers
 from seg3d2d_ros.parameters import (
     NodeParameters,
@@ -67,6 +69,9 @@ class ParseNode(LifecycleNode):
         self._diagnostics_due_s = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_service(SetBool, "~/enable", self._on_enable)
+        self._reloading = ReloadService(
+            self, lambda: self._values, lambda: self._outputs, self._take_model
+        )
         # a steady clock: under use_sim_time ROS time stands still while nothing plays
         self.create_timer(_TICK_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -91,12 +96,7 @@ class ParseNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._configure_fault = ""
         self._outputs = OutputPublishers(self, output, values.overlay_alpha)
-        bundle = self._parser.bundle
-        self.get_logger().info(
-            f"model {bundle.name} ({bundle.hash[:12]}) on {self._parser.device} by "
-            f"{self._parser.backend_name} in {self._parser.precision}, "
-            f"{output.label_space.num_classes} classes"
-        )
+        self.get_logger().info(describe_model(self._parser, output))
         self._state_label = "inactive"
         return super().on_configure(state)
 
@@ -190,6 +190,23 @@ class ParseNode(LifecycleNode):
         self.get_logger().info(response.message)
         return response
 
+    def _take_model(self, parser: SceneParser, output: LabelOutput) -> str:
+        """Put another model in the place of the one that runs; why not, or ""."""
+        outputs = self._outputs
+        assert outputs is not None  # ReloadService asks only while it is configured
+        output = replace(output, threshold=self._values.confidence_threshold)
+
+        def change() -> None:
+            self._parser = parser
+            outputs.set_output(output)
+
+        if self._worker is None:
+            change()
+        elif not self._worker.between_frames(change, _DEACTIVATE_TIMEOUT_S):
+            return "the image in work does not end; the model before stays"
+        self.get_logger().info(describe_model(parser, output))
+        return ""
+
     def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         changes = {
             parameter.name: parameter.value
@@ -233,18 +250,9 @@ class ParseNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         timeout = self._values.camera_silence_timeout
-        details: dict[str, object] = {"enabled": self._parsing_enabled}
+        details = {"enabled": self._parsing_enabled, **self._reloading.details()}
         if self._parser is not None and self._outputs is not None:
-            bundle = self._parser.bundle
-            details |= {
-                "bundle": bundle.name,
-                "bundle_hash": bundle.hash,
-                "backend": self._parser.backend_name,
-                "device": self._parser.device,
-                "precision": self._parser.precision,
-                "invalid_camera_infos": self._outputs.invalid_camera_infos,
-                "unfit_camera_infos": self._outputs.unfit_camera_infos,
-            }
+            details |= model_details(self._parser) | self._outputs.camera_info_faults()
         self._diagnostics.publish(
             self._reporter.message(
                 self.get_clock().now().to_msg(),

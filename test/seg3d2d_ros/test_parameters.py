@@ -94,6 +94,7 @@ def test_right_values_and_parameters_of_ros_are_accepted(name, value):
 
 
 def test_what_takes_effect_at_configure_is_fixed_afterwards():
-    assert "only while the node is unconfigured" in find_fault({"bundle": "x"}, configured=True)
+    assert not find_fault({"bundle": "x"}, configured=True)  # ~/reload takes it
+    assert "only while the node is unconfigured" in find_fault({"qos_depth": 5}, configured=True)
     assert find_fault({"bundle": "x"}, configured=False) == ""
     assert find_fault({"max_rate": 3.0, "overlay_alpha": 0.2}, configured=True) == ""

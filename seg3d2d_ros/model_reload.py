@@ -1,0 +1,125 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Another model on a running node: loaded beside the old one, checked, and only then taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from std_srvs.srv import Trigger
+
+from seg3d2d_ros.label_output import LabelOutput
+from seg3d2d_ros.model_loading import MODEL_ERRORS, load_model
+from seg3d2d_ros.parameters import NodeParameters
+from seg3d2d_ros.parser import SceneParser
+from seg3d2d_ros.reference_check import check_references
+
+Model = tuple[SceneParser, LabelOutput]
+
+
+class ModelLoading:
+    """Loads and checks a model in a thread of its own.
+
+    Attributes:
+        outcome: the model, or in one sentence why there is none; None until then.
+    """
+
+    def __init__(self, values: NodeParameters) -> None:
+        self._values = values
+        self.outcome: Model | str | None = None
+        # a daemon, because a runtime that hangs must not keep the process from ending
+        self._thread = threading.Thread(target=self._run, name="model-loading", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            model = load_model(self._values)
+            check_references(model[0])
+            self.outcome = model
+        except MODEL_ERRORS as error:
+            self.outcome = str(error)
+        except Exception as error:  # the node must learn of it whatever it is
+            self.outcome = f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+class ReloadService:
+    """The service ``~/reload``.
+
+    Args:
+        node: that offers it.
+        values: gives the present parameters.
+        configuration: gives an object that stays the same while the node is configured, None while
+            it is not.
+        take: puts the new model in the old one's place; returns why it could not, or "".
+
+    Attributes:
+        reloads: number of models taken.
+        failed: number of calls that left the old model in its place.
+        last_fault: why the last of them did.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        values: Callable[[], NodeParameters],
+        configuration: Callable[[], object | None],
+        take: Callable[[SceneParser, LabelOutput], str],
+    ) -> None:
+        self._node = node
+        self._values = values
+        self._configuration = configuration
+        self._take = take
+        self._loading: ModelLoading | None = None
+        self.reloads = 0
+        self.failed = 0
+        self.last_fault = ""
+        node.create_service(Trigger, "~/reload", self._on_reload)
+
+    def details(self) -> dict[str, object]:
+        """For the diagnostics."""
+        return {
+            "reloads": self.reloads,
+            "failed_reloads": self.failed,
+            "last_reload_fault": self.last_fault,
+        }
+
+    async def _on_reload(self, _: Any, response: Trigger.Response) -> Trigger.Response:
+        fault = await self._reload()
+        if fault:
+            self.failed += 1
+            self.last_fault = fault
+            self._node.get_logger().error(f"not reloaded: {fault}")
+        response.success = not fault
+        response.message = f"not reloaded: {fault}" if fault else "reloaded"
+        return response
+
+    async def _reload(self) -> str:
+        """Returns why the old model is still there; "" if it is not."""
+        before = self._configuration()
+        if before is None:
+            return "the node is not configured; configure it, which loads the model"
+        if self._loading is not None:
+            return "a model is being loaded already; wait for its answer"
+        self._loading = loading = ModelLoading(self._values())
+        try:
+            while loading.outcome is None:
+                await _Turn()
+        finally:
+            self._loading = None
+        if isinstance(loading.outcome, str):
+            return f"{loading.outcome}; the model before goes on"
+        if self._configuration() is not before:
+            return "the node was cleaned up meanwhile; configuring it loads the model"
+        fault = self._take(*loading.outcome)
+        self.reloads += not fault
+        return fault
+
+
+class _Turn:
+    """Awaited, it lets the executor handle or wait for something else before it asks again."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
