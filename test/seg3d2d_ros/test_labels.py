@@ -17,7 +17,7 @@ def many_classes(count):
 
 def test_scannet20_is_the_benchmarks_classes_in_its_order(scannet20):
     assert scannet20.names == tuple(
-        "wall,floor,cabinet,bed,sofa,chair,table,door,window,bookshelf,picture,counter,desk,"
+        "wall,floor,cabinet,bed,chair,sofa,table,door,window,bookshelf,picture,counter,desk,"
         "curtain,refrigerator,shower curtain,toilet,sink,bathtub,otherfurniture".split(",")
     )
     assert (scannet20.unlabeled, scannet20.dtype) == (255, np.uint8)
@@ -32,6 +32,13 @@ def test_lookup_equals_the_benchmarks_ids_one_by_one(scannet20):
         assert table[source] == expected
     with pytest.raises(LabelSpaceError, match=r"no source_ids for 'ade20k', only for \['nyu40'\]"):
         scannet20.lookup("ade20k")
+
+
+def test_every_class_has_the_name_of_its_nyu40_id(scannet20):
+    from training.rendering.nyu40 import NYU40_NAMES
+
+    for label_class, source in zip(scannet20.classes, scannet20.source_ids["nyu40"], strict=True):
+        assert NYU40_NAMES[source] == label_class.name.replace(" ", "")
 
 
 def test_palette_holds_the_colours_and_black(scannet20):
