@@ -139,7 +139,7 @@ def export_run(
         bundle_folder: folder to write; its name becomes the model's.
         command: the command line, for the provenance.
         size: height and width of the network input instead of the experiment's.
-        references: number of val images stored with their labels.
+        references: number of val images stored with their labels, at most.
         remarks: further Markdown for the model card.
         int8: also store an OpenVINO IR quantised to int8.
 
@@ -159,7 +159,7 @@ def export_run(
     logits, truth = collect_logits(predict, val, run.label_space.unlabeled, 500, 0)
     temperature = round(fit_temperature(logits, truth), 4)
     run.graph.temperature = temperature
-    chosen = np.linspace(0, len(val) - 1, references).astype(int).tolist()
+    chosen = np.linspace(0, len(val) - 1, min(references, len(val))).astype(int).tolist()
     images = [val.load(index)[0] for index in chosen]
     pairs = [(image, predict(image)) for image in images]
     train = training_frames(run.experiment, run.label_space)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,9 @@ OPSET = 17
 def export_onnx(graph: ParsingGraph, spec: InputSpec, path: Path) -> None:
     """Write a graph as ONNX with free batch size, height and width."""
     example = torch.zeros(1, spec.height, spec.width, 3, dtype=torch.uint8)
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        # The tracer warns of shape arithmetic that the graph holds as such, and is checked after.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             graph.eval(),
             (example,),

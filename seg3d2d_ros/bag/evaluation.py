@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
+import yaml
 
 from seg3d2d_ros.bag.frame_source import Frame, FrameFault
 from seg3d2d_ros.bag.rosbag_source import RawMessage, RosbagSource
@@ -17,7 +19,7 @@ from seg3d2d_ros.confusion_matrix import ConfusionMatrix
 from seg3d2d_ros.evaluation_report import EvaluatedFrames
 from seg3d2d_ros.image_codec import ImageDecodeError
 from seg3d2d_ros.label_codec import decode_label_image
-from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.labels import LabelSpace, LabelSpaceError
 from seg3d2d_ros.parser import ParseFailure, SceneParser
 
 _WORST = 12
@@ -76,6 +78,10 @@ def evaluate_bag(
             raise BagEvaluationError(
                 f"bag {source.path} has no topic {topic}, only {', '.join(sorted(source.topics()))}"
             )
+    for topic in topics:
+        _check_names(
+            source, topic, label_space, mapped=topic == truth_topic and truth_ids is not None
+        )
     confusion, frames = ConfusionMatrix(label_space), EvaluatedFrames(label_space, worst=_WORST)
     faults: list[FrameFault] = []
     pairs = 0
@@ -91,6 +97,17 @@ def evaluate_bag(
             continue
         truth, predicted = compared
         truth = truth if truth_ids is None else truth_ids[truth]
+        known = (truth < label_space.num_classes) | (truth == label_space.unlabeled)
+        if not known.all():
+            first = np.unique(truth[~known])[:5].tolist()
+            faults.append(
+                FrameFault(
+                    frame.name,
+                    f"its ground truth holds the ids {', '.join(map(str, first))}, which the label "
+                    f"space '{label_space.name}' does not know; name its ids with --truth-ids",
+                )
+            )
+            continue
         confusion.add(truth, predicted)
         frames.add(raw.index, frame.name, frame.image, truth, predicted)
         pairs += 1
@@ -106,6 +123,34 @@ def evaluate_bag(
             "name its ids with --truth-ids"
         )
     return BagEvaluation(confusion, frames, pairs, faults)
+
+
+def _check_names(
+    source: RosbagSource, topic: str, label_space: LabelSpace, *, mapped: bool
+) -> None:
+    """Compare the classes that a bag names beside its labels with those of the label space.
+
+    Raises:
+        BagEvaluationError: if they differ, or if they are to be mapped though they are the same.
+    """
+    text = source.text(f"{topic}_info_yaml")
+    if text is None:
+        return
+    try:
+        there = LabelSpace.from_mapping(yaml.safe_load(text))
+    except (yaml.YAMLError, LabelSpaceError, AttributeError, TypeError):
+        return  # some other text
+    same = there.names == label_space.names
+    if mapped and same:
+        raise BagEvaluationError(
+            f"the ids on {topic} are those of '{there.name}' already, as the bag says; leave out "
+            "--truth-ids"
+        )
+    if not mapped and not same:
+        raise BagEvaluationError(
+            f"the labels on {topic} are of the label space '{there.name}', as the bag says, whose "
+            f"classes are not those of '{label_space.name}'; give the bundle that made them"
+        )
 
 
 def _together(

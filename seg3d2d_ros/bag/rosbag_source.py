@@ -135,6 +135,17 @@ class RosbagSource(FrameSource):
         except Exception as error:  # struct's, Unicode's and NumPy's, by what is damaged
             raise ImageDecodeError(f"the message is damaged ({_one_line(error)})") from error
 
+    def text(self, topic: str) -> str | None:
+        """The first std_msgs/String on a topic, None where there is none."""
+        kind = "std_msgs/msg/String"
+        with self.opened() as reader:
+            connections = [c for c in reader.connections if (c.topic, c.msgtype) == (topic, kind)]
+            if not connections:
+                return None
+            for _, _, data in self.guarded(reader.messages(connections=connections)):
+                return str(self.typestore.deserialize_cdr(data, kind).data)
+        return None
+
     def decode(self, raw: RawMessage) -> Frame | FrameFault:
         """The image of a message, or why there is none."""
         name = f"{raw.index:06d}"

@@ -157,7 +157,8 @@ def _check(image_path: Path, mask_path: Path, space: LabelSpace) -> tuple[str, n
         raise _DefectError(f"{mask_path} cannot be read as an image")
     if mask.ndim != 2:
         raise _DefectError(
-            f"{mask_path} has {mask.shape[2]} channels; masks are one-channel images of class ids"
+            f"{mask_path} has {mask.shape[2]} channels; masks are one-channel images of class "
+            "ids (a palette PNG counts as colour: save it as greyscale)"
         )
     if mask.shape != image.shape[:2]:
         height, width = image.shape[:2]

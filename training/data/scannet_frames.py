@@ -36,8 +36,9 @@ class ScanNetFrames(LabelledFrames):
             scenes = listing.read_text(encoding="utf-8").split()
         except OSError as error:
             raise DatasetError(
-                f"{listing} cannot be read; the folder should hold a data set in ScanNet's "
-                "frames layout, as 'python -m training rooms' writes one"
+                f"{listing} cannot be read; {self.root} should be a folder that 'python -m "
+                "training prepare' has written, or hold a data set in ScanNet's frames layout, as "
+                "'python -m training rooms' writes one"
             ) from error
         frames = [frame for scene in scenes for frame in self._scene_frames(scene)]
         if not frames:

@@ -21,6 +21,18 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 OPTIMISERS = ("adamw", "sgd")
 
 
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> str:
+    """The settings in which two mappings of experiments differ, such as ``training.steps``."""
+    names = []
+    for key in sorted({*one, *other}):
+        a, b = one.get(key), other.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            names.append(differences(a, b, f"{prefix}{key}."))
+        elif a != b:
+            names.append(f"{prefix}{key}")
+    return ", ".join(name for name in names if name)
+
+
 class ExperimentError(ValueError):
     """An experiment is malformed; the message is one sentence."""
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-import yaml
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -32,7 +32,11 @@ from training.engine.checkpoint import (
 )
 from training.engine.components import check_device, input_spec, new_network, training_frames
 from training.engine.evaluation import evaluate
-from training.engine.experiment import Experiment, ExperimentError, experiment_from_mapping
+from training.engine.experiment import (
+    Experiment,
+    ExperimentError,
+)
+from training.engine.interruption import StopRequest, stop_request
 from training.engine.optimisation import (
     AveragedWeights,
     class_weights,
@@ -41,6 +45,7 @@ from training.engine.optimisation import (
     parsing_loss,
 )
 from training.engine.predictor import NetworkPredictor
+from training.engine.run_folder import claim_folder
 from training.engine.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -82,7 +87,7 @@ class Trainer:
         self.train_frames = training_frames(experiment, self.label_space)
         self.val_frames = open_frames(data.root, data.val_split, self.label_space, data.source)
         if self.workers.leads:
-            self._claim_folder()
+            claim_folder(folder, experiment)
         self.workers.wait()
         torch.manual_seed(self.config.seed)
         self.network = new_network(experiment, self.label_space)
@@ -113,21 +118,6 @@ class Trainer:
         self.minutes = 0.0
         self._resume()
         self.workers.same_start(self.network.state_dict().values())
-
-    def _claim_folder(self) -> None:
-        """Write the configuration, or check that the folder's is the same."""
-        path = self.folder / "config.yaml"
-        wanted = self.experiment.to_mapping()
-        if path.exists():
-            there = yaml.safe_load(path.read_text(encoding="utf-8"))
-            # by way of the experiment, so that settings added since have their defaults
-            if experiment_from_mapping(there).to_mapping() != wanted:
-                raise ExperimentError(
-                    f"{self.folder} holds a run with other settings; choose another folder"
-                )
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
 
     def _frequencies(self) -> Any:
         """Parts of the labelled training pixels by class, from at most 400 frames."""
@@ -230,7 +220,13 @@ class Trainer:
         bar = tqdm(total=config.steps, initial=self.step, disable=not self.show_progress)
         last = config.steps if until is None else min(until, config.steps)
         started, before = time.monotonic(), self.minutes
-        try:
+        stack = ExitStack()
+        stack.callback(bar.close)
+        if writer is not None:
+            stack.callback(writer.close)
+        with stack:
+            # torchrun ends its processes itself; one alone finishes its step
+            stop = stack.enter_context(stop_request()) if self.workers.count == 1 else StopRequest()
             for images, labels in self.batches.iterate(self.step, last):
                 loss = self._train_step(images, labels)
                 self.step += 1
@@ -241,7 +237,7 @@ class Trainer:
                 if writer is not None and self.step % config.log_every == 0:
                     writer.add_scalar("train/loss", loss, self.step)
                     writer.add_scalar("train/rate", self.optimiser.param_groups[0]["lr"], self.step)
-                if self.progress() >= 1.0:
+                if self.progress() >= 1.0 or stop.made:
                     break
                 due = config.evaluate_every and self.step % config.evaluate_every == 0
                 if writer is not None and due:
@@ -249,13 +245,12 @@ class Trainer:
                 if self.step % config.checkpoint_every == 0:
                     self._save()
             self._save()
+            if stop.made:
+                logger.info("stopped after step %d; the same command goes on from there", self.step)
+                raise KeyboardInterrupt
             if writer is None or self.progress() < 1.0:
                 return None
             return self._finish(writer)
-        finally:
-            bar.close()
-            if writer is not None:
-                writer.close()
 
     def averaged_graph(self) -> ParsingGraph:
         """A copy of the network with the averaged weights, in evaluation mode, on the CPU."""

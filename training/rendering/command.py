@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from training.rendering.domain import DOMAINS
-from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, fetch
+from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, fetch, is_fetched
 from training.rendering.kinds import ROOM_KINDS
 from training.rendering.rooms_error import RoomsError
 
@@ -118,7 +118,13 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 1
     try:
-        fetch(arguments.furniture)
+        if arguments.furniture == DEFAULT_FOLDER:
+            fetch(arguments.furniture)
+        elif not is_fetched(arguments.furniture):
+            raise RoomsError(
+                f"{arguments.furniture} holds no furniture; copy {DEFAULT_FOLDER} there, or leave "
+                "out --furniture to have it fetched"
+            )
         Catalogue.load(arguments.furniture)
         render_dataset(arguments)
     except RoomsError as error:

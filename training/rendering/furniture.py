@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
@@ -80,6 +81,7 @@ def fetch(folder: Path) -> None:
                 f"{tool} was not found, so the furniture models cannot be fetched; on Debian or "
                 "Ubuntu run this once, then pass the folder with --furniture"
             )
+    print(f"fetching the furniture (120 MB) into {folder}", file=sys.stderr, flush=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not list(folder.glob("sweethome3d-furniture_*.deb")):

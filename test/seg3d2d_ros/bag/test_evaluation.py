@@ -135,6 +135,23 @@ def test_what_cannot_be_compared_is_counted_with_its_reason(parser, frames, tmp_
     assert "no message of its stamp on /truth" in reasons["000003"]
 
 
+def test_labels_of_other_classes_are_not_compared(parser, frames, tmp_path):
+    pixels, truth = frames[0]
+    names = "name: other\nclasses: [{id: 0, name: cat, color: [0, 0, 0]}]\n"
+    messages = [("/cam/image", image(0, pixels, "rgb8")), ("/truth", image(0, truth, "mono8"))]
+    messages.append(("/truth_info_yaml", TYPES["std_msgs/msg/String"](names)))
+    source = RosbagSource(write(tmp_path / "bag", messages), "/cam/image")
+    space = parser.bundle.label_space
+    with pytest.raises(BagEvaluationError, match="of the label space 'other', as the bag says"):
+        evaluate_bag(source, "/truth", space, parser=parser)
+    label_bag(source, tmp_path / "labelled", parser)
+    labelled = RosbagSource(tmp_path / "labelled", "/cam/image")
+    with pytest.raises(BagEvaluationError, match="those of 'channels' already"):
+        evaluate_bag(
+            labelled, "/parse/label", space, parser=parser, truth_ids=np.zeros(65536, np.uint8)
+        )
+
+
 def test_nothing_to_compare_is_one_sentence(parser, frames, tmp_path):
     pixels, truth = frames[0]
     messages = [("/cam/image", image(0, pixels, "rgb8")), ("/late", image(5, truth, "mono8"))]
@@ -144,7 +161,7 @@ def test_nothing_to_compare_is_one_sentence(parser, frames, tmp_path):
     for topic, said in (
         ("/none", "has no topic /none, only /cam/image, /late, /odd"),
         ("/late", "no image .* could be compared with /late; the first: there is no message"),
-        ("/odd", "holds no id of the label space 'channels'; name its ids with --truth-ids"),
+        ("/odd", "its ground truth holds the ids 77, which the label space 'channels' does not"),
     ):
         with pytest.raises(BagEvaluationError, match=said):
             evaluate_bag(source, topic, space, parser=parser)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import signal
 
 import pytest
 
@@ -130,6 +131,28 @@ def test_crops_must_fit_the_network(experiment, tmp_path):
     experiment["training"]["crop"] = [64, 100]
     with pytest.raises(ExperimentError, match="training.crop is 64 x 100.*multiples of 32"):
         trainer(experiment, tmp_path / "run")
+
+
+def test_ctrl_c_keeps_the_step_in_work(experiment, tmp_path, monkeypatch):
+    experiment["training"] |= {"steps": 6, "checkpoint_every": 100, "evaluate_every": 0}
+    whole = trainer(experiment, tmp_path / "whole")
+    whole.run()
+    run = trainer(experiment, tmp_path / "run")
+    train_step = run._train_step
+
+    def interrupted(*batch):
+        if run.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return train_step(*batch)
+
+    monkeypatch.setattr(run, "_train_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    assert newest_checkpoint(tmp_path / "run" / "checkpoints").name == "step_0000003.pt"
+    again = trainer(experiment, tmp_path / "run")
+    again.run()
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], value), name
 
 
 def test_a_checkpoint_of_another_network_is_named(experiment, tmp_path):

@@ -98,6 +98,13 @@ def test_without_the_rendering_libraries_the_verb_says_what_to_install(tmp_path)
     assert done.stderr.startswith("rooms: open3d is not installed")
 
 
+def test_a_furniture_folder_without_furniture_is_named(tmp_path, capsys):
+    arguments = parse("--out", str(tmp_path / "out"), "--furniture", str(tmp_path))
+    assert arguments.run(arguments) == 1
+    assert f"{tmp_path} holds no furniture" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_carrier_without_a_recording_is_refused(tmp_path, capsys):
     arguments = parse("--out", str(tmp_path), "--carrier", "robot")
     assert arguments.run(arguments) == 1
