@@ -113,7 +113,7 @@ def test_wrong_parameters_are_refused_with_the_reason(scene):
     assert reason == "parameter 'max_rate' is -1.0, but must be 0.0 or more"
     present = str(scene.bundle_path)
     assert scene.node.set_parameters(bundle=present, threads=1) == []  # no change
-    (reason,) = scene.node.set_parameters(bundle="another")
+    (reason,) = scene.node.set_parameters(qos_depth=7)
     assert "only while the node is unconfigured" in reason
     (reason,) = scene.node.set_parameters(overlay_alpha=2.0)
     assert reason
