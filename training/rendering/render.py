@@ -241,7 +241,7 @@ def _denoise(color: Array, albedo: Array, normal: Array) -> Array:
             denoiser.set_image(name, image, pyoidn.OIDN_FORMAT_FLOAT3)
         denoiser.set_image("output", result, pyoidn.OIDN_FORMAT_FLOAT3)
         denoiser.set_bool("hdr", True)
-        # a third of the time of the best quality, and no difference after the sensor's noise
+        # less than half the time of the best quality; the sensor's noise comes on top anyway
         denoiser.set_int("quality", pyoidn.OIDN_QUALITY_FAST)
         denoiser.commit()
         denoiser.execute()
