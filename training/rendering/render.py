@@ -139,7 +139,7 @@ class Renderer:
         # Light through windows reaches diffuse surfaces by shadow rays already.
         incoming[gone] = np.where(mirrored[gone, None], self._sky(bounce[gone]), 0)
         t = surface_points(self._scene, second, start, bounce, 0.05)
-        lamp = np.where(mirrored[t.rows, None], t.emission[:, None], 0)
+        lamp = np.where(mirrored[t.rows, None], t.emission[:, None] * t.albedo, 0)
         incoming[t.rows] = t.albedo * (self._direct(t.point, t.normal) + self._ambient) + lamp
         incoming = np.minimum(incoming, 8.0)
         metal = np.clip((s.gloss - 0.2) / 0.3, 0, 1)[:, None]

@@ -66,7 +66,7 @@ def _living_room(plan: Plan, pieces: Pieces, rng: Generator) -> None:
 
 def _bedroom(plan: Plan, pieces: Pieces, rng: Generator) -> None:
     bed_group(plan, pieces, rng)
-    if rng.random() < 0.45:
+    if rng.random() < 0.55:
         desk_group(plan, pieces, rng)
     _some(
         plan,
@@ -170,7 +170,7 @@ def _classroom(plan: Plan, pieces: Pieces, rng: Generator) -> None:
         for _ in range(int(rng.integers(1, 3))):
             dining_group(plan, pieces, rng, crowded=True)
     else:
-        desk = pieces.make("desk" if rng.random() < 0.5 else "dining_table")
+        desk = pieces.make("desk")
         chair = pieces.make("dining_chair")
         if desk is not None and chair is not None:
             for x in np.arange(1.4, plan.room.width - 1.2, desk.size[0] + 0.6):

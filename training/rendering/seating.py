@@ -148,10 +148,11 @@ def tube_chair(rng: Generator) -> Piece:
     line = [*runner, front, (-d / 2 + 0.03, seat), (d / 2 - lean, seat - 0.03 - 0.1 * lean)]
     line += [(d / 2 - lean / 2, (seat + height) / 2), (d / 2 + 0.02, height)]
     parts = []
+    arms = easy or rng.random() < 0.6
     for x in (-w / 2 + t, w / 2 - t):
         spots = [(x, y, z) for y, z in line]
         parts += [rod(a, b, t, tube) for a, b in pairwise(spots)]
-        if rng.random() < 0.6 or easy:
+        if arms:
             arm = [(x, -d / 2 + 0.0, seat - 0.02), (x, -d / 2 + 0.03, seat + 0.2)]
             arm += [(x, d / 2 - lean * 0.6, seat + 0.24)]
             parts += [rod(a, b, t * 1.2, tube) for a, b in pairwise(arm)]

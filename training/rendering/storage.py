@@ -18,9 +18,12 @@ from training.rendering.piece import Piece, body, legs, piece
 def storage(
     rng: Generator, w: float, d: float, h: float, style: str, *, material: Material | None = None
 ) -> Mesh:
-    """A cabinet body with door or drawer fronts and handles."""
+    """A cabinet body with door or drawer fronts and handles.
+
+    `material`, if given, is that of body and fronts, as the cabinets of one kitchen share it.
+    """
     carcass = body(rng) if material is None else material
-    front = carcass if rng.random() < 0.6 else body(rng)
+    front = carcass if material is not None or rng.random() < 0.6 else body(rng)
     handle = surfaces.metal(rng) if rng.random() < 0.7 else front
     plinth = float(rng.choice([0.0, 0.08])) if h > 0.5 else 0.0
     parts = [
@@ -28,14 +31,16 @@ def storage(
     ]
     if plinth:
         parts.append(box((-w / 2, -d / 2 + 0.07, 0), (w / 2, d / 2, plinth), carcass))
-    columns = max(1, round(w / rng.uniform(0.4, 0.6)))
+    # Drawers are as wide as a metre and as high as pans, in kitchens above all.
+    columns = max(1, round(w / rng.uniform(0.4, 1.0 if style == "drawers" else 0.6)))
     rows = (
-        max(1, round(h / rng.uniform(0.16, 0.3)))
+        max(1, round(h / rng.uniform(0.16, 0.42)))
         if style == "drawers"
         else (2 if h > 1.9 and rng.random() < 0.4 else 1)
     )
     gap = 0.003
     bar = rng.random() < 0.6
+    reach = float(rng.uniform(0.05, 0.4 * w / columns)) if style == "drawers" else 0.08
     for i in range(columns):
         for j in range(rows):
             a, b = -w / 2 + w * i / columns + gap, -w / 2 + w * (i + 1) / columns - gap
@@ -46,11 +51,11 @@ def storage(
             y = -d / 2
             parts.append(box((a, y, c), (b, y + 0.019, e), front))
             if style == "drawers":
-                start, end = ((a + b) / 2 - 0.07, e - 0.05), ((a + b) / 2 + 0.07, e - 0.05)
+                start, end = ((a + b) / 2 - reach, e - 0.05), ((a + b) / 2 + reach, e - 0.05)
             else:
                 x = b - 0.05 if i % 2 == 0 else a + 0.05
                 z = (c + e) / 2 if h > 1.2 else e - 0.12
-                start, end = (x, z - 0.08), (x, z + 0.08)
+                start, end = (x, z - reach), (x, z + reach)
             if bar:
                 parts.append(
                     rod((start[0], y - 0.025, start[1]), (end[0], y - 0.025, end[1]), 0.007, handle)
