@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packaging for pip, colcon build and colcon build --symlink-install alike."""
 
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -15,7 +16,7 @@ def data_files():
     targets = {
         "share/ament_index/resource_index/packages": ["resource/" + PACKAGE],
         "share/" + PACKAGE: ["package.xml"],
-        # `ros2 launch` and `ros2 run` look for executables here; pip puts its own into bin/
+        # `ros2 launch` and `ros2 run` look for executables here
         "lib/" + PACKAGE: ["scripts/parse_node", "scripts/seg3d2d"],
     }
     for folder in ("config", "launch", "models", "recordings"):
@@ -25,6 +26,18 @@ def data_files():
                 target = f"share/{PACKAGE}/{relative.parent.as_posix()}"
                 targets.setdefault(target, []).append(relative.as_posix())
     return list(targets.items())
+
+
+def console_scripts():
+    """The wrappers that pip puts into bin/; none for colcon.
+
+    What colcon installs are the scripts of this repository, which run in the Python of the
+    environment they are started in. Wrappers would replace them, and run in the one that colcon
+    itself runs in: apt's, outside of any virtual environment.
+    """
+    if {"install", "develop"} & set(sys.argv[1:]):  # what colcon calls this file with
+        return []
+    return ["seg3d2d = seg3d2d_ros.cli:main", "parse_node = seg3d2d_ros.parse_node:main"]
 
 
 # The unofficial ROS 2 wheels (x86-64) that stand in for a ROS installation in the demo and in the
@@ -133,10 +146,5 @@ setup(
             "pillow>=10",
         ],
     },
-    entry_points={
-        "console_scripts": [
-            "seg3d2d = seg3d2d_ros.cli:main",
-            "parse_node = seg3d2d_ros.parse_node:main",
-        ],
-    },
+    entry_points={"console_scripts": console_scripts()},
 )
