@@ -34,7 +34,7 @@ for name in ["parse_node", "seg3d2d"]:
     executable = prefix / "lib" / "seg3d2d" / name
     assert executable.stat().st_mode & 0o111, executable
     # the Python of the environment it is started in, which need not be the one it was built in
-    assert executable.read_text().startswith("#!/usr/bin/env python3\n"), executable
+    assert executable.read_text().split()[:2] == ["#!/usr/bin/env", "python3"], executable
 bundle = ModelBundle.load(resolve_bundle(sys.argv[2]))
 print("module", seg3d2d_ros.__file__)
 print("bundle", bundle.path.resolve())
