@@ -26,6 +26,7 @@ class ONNXRuntimeBackend:
 
     name = "onnxruntime"
     precision = "fp32"
+    resizes = False
 
     def __init__(self, bundle: ModelBundle, *, device: str, precision: str, threads: int) -> None:
         if precision not in ("auto", "fp32"):
