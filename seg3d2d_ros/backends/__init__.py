@@ -21,6 +21,7 @@ FORMATS_READ = {
     "openvino": ("openvino", "onnx"),
     "onnxruntime": ("onnx",),
     "torch": ("safetensors",),
+    "tensorrt": ("onnx",),
 }
 """Formats of weights, by preference, of each backend."""
 
@@ -31,6 +32,7 @@ _CLASSES = {
     "openvino": "OpenVINOBackend",
     "onnxruntime": "ONNXRuntimeBackend",
     "torch": "TorchBackend",
+    "tensorrt": "TensorRTBackend",
 }
 
 PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
@@ -71,8 +73,14 @@ class Backend(Protocol):
 
 
 def installed_backends() -> tuple[str, ...]:
-    """Names of the backends whose runtime can be found, by preference."""
-    return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+    """Names of the backends whose runtime can be found, by preference.
+
+    ``tensorrt`` is among them where its package and ONNX Runtime's are installed.
+    """
+    found = tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+    if "onnxruntime" not in found:
+        found = tuple(name for name in found if name != "tensorrt")
+    return found
 
 
 def create_backend(
@@ -82,9 +90,9 @@ def create_backend(
 
     Args:
         bundle: the model.
-        name: ``openvino``, ``onnxruntime``, ``torch``, or ``auto``: where a CUDA device was asked
-            for or is there, the first of PyTorch and ONNX Runtime that can use it; else the first
-            installed that can run the weights.
+        name: ``openvino``, ``onnxruntime``, ``torch``, ``tensorrt``, or ``auto``: where a CUDA
+            device was asked for or is there, the first of PyTorch and ONNX Runtime that can use it;
+            else the first installed that can run the weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``.
         precision: ``auto`` (the runtime's choice for the device), ``fp32``, ``fp16`` on a CUDA
             device, ``bf16``, or ``int8`` where the bundle holds weights quantised to it.
@@ -132,7 +140,8 @@ def _check_choices(name: str, device: str, precision: str, threads: int) -> None
 
 
 def _choose(bundle: ModelBundle, device: str, precision: str) -> str:
-    installed = installed_backends()
+    # TensorRT takes minutes to build its engine, so it is taken only when it is asked for.
+    installed = tuple(name for name in installed_backends() if name != "tensorrt")
     if not installed:
         raise BackendError(
             "no inference runtime is installed: pip install openvino (or onnxruntime)"
