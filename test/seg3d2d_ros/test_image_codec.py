@@ -104,9 +104,11 @@ def test_image_of_8k_is_decoded_and_a_larger_one_refused():
         ({"data": RGB.tobytes()[:-1]}, r"holds 104 bytes.* take 105"),
         ({"data": b""}, "holds 0 bytes"),
         ({"step": 22}, r"holds 105 bytes.* take 110"),
-        ({"encoding": "mono16", "is_bigendian": 1}, "'mono16' comes big-endian"),
-        ({"encoding": "yuv422_yuy2"}, "'yuv422_yuy2' needs the package cv_bridge"),
-        ({"encoding": "mono16"}, "'mono16' needs the package cv_bridge"),
+        ({"encoding": "mono10p16", "is_bigendian": 1}, "'mono10p16' comes big-endian"),
+        ({"encoding": "i420"}, "'i420' needs the package cv_bridge"),
+        ({"encoding": "mono10p16"}, "'mono10p16' needs the package cv_bridge"),
+        ({"encoding": "rgb8\nrgb8"}, r"'rgb8\\nrgb8' needs"),
+        ({"encoding": "x" * 5000}, "'x{57}\\.\\.\\.' needs"),
         ({"encoding": "no such"}, "'no such' needs the package cv_bridge"),
         ({"encoding": ""}, "'' needs the package cv_bridge"),
     ],
@@ -133,9 +135,9 @@ def test_other_encodings_go_through_cv_bridge(monkeypatch):
         return RGB
 
     monkeypatch.setitem(sys.modules, "cv_bridge", stand_in_for_cv_bridge(convert))
-    fields = image_fields(GREY, "bayer_rggb8")
+    fields = image_fields(GREY, "i420")
     np.testing.assert_array_equal(decode_image(SimpleNamespace(**fields)), RGB)
-    assert asked == [("bayer_rggb8", "rgb8")]
+    assert asked == [("i420", "rgb8")]
 
 
 def test_what_cv_bridge_cannot_convert_is_said(monkeypatch):
@@ -143,8 +145,8 @@ def test_what_cv_bridge_cannot_convert_is_said(monkeypatch):
         raise RuntimeError("no\nway")
 
     monkeypatch.setitem(sys.modules, "cv_bridge", stand_in_for_cv_bridge(fail))
-    image = SimpleNamespace(**image_fields(GREY, "nv21"))
-    with pytest.raises(ImageDecodeError, match=r"'nv21' .*RuntimeError: no way"):
+    image = SimpleNamespace(**image_fields(GREY, "i420"))
+    with pytest.raises(ImageDecodeError, match=r"'i420' .*RuntimeError: no way"):
         decode_image(image)
     returns_depth = stand_in_for_cv_bridge(lambda *_: np.zeros((HEIGHT, WIDTH), np.uint16))
     monkeypatch.setitem(sys.modules, "cv_bridge", returns_depth)
