@@ -134,7 +134,7 @@ def message_fields(
     """
     order = ">" if big_endian else "<"
     size_bytes = samples.dtype.itemsize
-    rows = samples.astype(f"{order}u{size_bytes}").view(np.uint8).reshape(len(samples), -1)
+    rows = samples.astype(f"{order}u{size_bytes}", "C").view(np.uint8).reshape(len(samples), -1)
     step = rows.shape[1] + padding
     if encoding == "nv24":
         luma, chroma = rows[: size[0]], rows[size[0] :].reshape(size[0], -1)
