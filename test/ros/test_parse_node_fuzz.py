@@ -23,8 +23,8 @@ from seg3d2d_ros.image_codec import ImageDecodeError, decode_compressed_image, d
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 MAX_PIXELS = 20_000
-IMAGES = 320
-COMPRESSED_IMAGES = 200
+IMAGES = 300
+COMPRESSED_IMAGES = 205
 
 
 class FuzzedNode:
