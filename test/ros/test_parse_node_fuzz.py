@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import array
-import sys
 from collections import Counter
 
 import cv2
@@ -110,9 +109,8 @@ class FuzzedNode:
     ],
 )
 def test_node_counts_every_faulty_image_and_goes_on(
-    start_node, channel_bundle, monkeypatch, message_type, mutated, number
+    start_node, channel_bundle, message_type, mutated, number
 ):
-    monkeypatch.setitem(sys.modules, "cv_bridge", None)  # a fault here is one in the node, too
     fuzzed = FuzzedNode(start_node, channel_bundle, message_type)
     image = bright_image(1)
     if message_type is Image:
