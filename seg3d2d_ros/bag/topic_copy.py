@@ -3,9 +3,9 @@
 """What a bag says about its topics and itself, taken over into another bag.
 
 Bags of Humble, and MCAP files without their metadata.yaml, hold no hashes of types, and SQLite bags
-of Humble no definitions either. rosbag2 writes an unknown hash as empty text and an unknown
-definition with the encoding ``unknown``; the writer of ``rosbags`` insists on a hash, so it gets a
-placeholder, which is taken out again.
+of Humble no definitions either. In rosbag2 an unknown hash is empty text, and an unknown definition
+is not listed; the writer of ``rosbags`` insists on both, so it gets placeholders, which are taken
+out again.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def copy_custom_data(writer: Any, bag: Path) -> None:
 
 
 def forget_placeholders(database: Path) -> None:
-    """Write what is not known about the topics of a finished SQLite file as rosbag2 does.
+    """Take the placeholders of what is not known out of a finished SQLite file.
 
     Raises:
         sqlite3.Error: if it can't be written.
@@ -80,7 +80,4 @@ def forget_placeholders(database: Path) -> None:
                 f"UPDATE {name} SET type_description_hash = '' WHERE type_description_hash = ?",
                 (_PLACEHOLDER,),
             )
-        connection.execute(
-            "UPDATE message_definitions SET encoding = 'unknown' "
-            "WHERE encoded_message_definition = ''"
-        )
+        connection.execute("DELETE FROM message_definitions WHERE encoded_message_definition = ''")
