@@ -156,6 +156,32 @@ def test_quality_of_service_and_custom_data(make_bag, copy):
         assert yaml.safe_load(found) == [profile]
 
 
+@pytest.mark.parametrize("plugin", ["MCAP", "SQLITE3"])
+@pytest.mark.parametrize("mode", ["FILE", "MESSAGE"])
+def test_compressed_bags_are_copied_plain(make_bag, copy, plugin, mode):
+    bag = make_bag(TOPICS, plugin=plugin)
+    packed = bag.with_name("packed")
+    writer = rosbags.Writer(
+        packed, version=8, storage_plugin=getattr(rosbags.StoragePlugin, plugin)
+    )
+    writer.set_compression(getattr(rosbags.CompressionMode, mode), rosbags.CompressionFormat.ZSTD)
+    with rosbags.Reader(bag) as reader, writer:
+        made = {
+            c.id: writer.add_connection(c.topic, c.msgtype, msgdef=c.msgdef.data, rihs01=c.digest)
+            for c in reader.connections
+        }
+        for connection, t, data in reader.messages():
+            writer.write(made[connection.id], t, data)
+    assert any(f.suffix == ".zstd" for f in packed.iterdir()) == (mode == "FILE")
+    out = copy(packed)
+    assert messages(out) == messages(bag)
+    assert (information(out)["compression_mode"], information(out)["compression_format"]) == (
+        "",
+        "",
+    )
+    assert information(out)["storage_identifier"] == plugin.lower()
+
+
 @pytest.mark.parametrize("compression", ["NONE", "LZ4", "ZSTD"])
 def test_a_bag_of_another_writer_with_two_channels_of_a_topic(make_bag, copy, compression):
     mcap = pytest.importorskip("mcap.writer")
