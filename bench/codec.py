@@ -110,8 +110,6 @@ def raw_message(image: Pixels, encoding: str) -> SimpleNamespace:
 
 def encode(image: Pixels, encoding: str) -> npt.NDArray[Any]:
     """RGB pixels (H, W, 3) in another encoding, one array row for each row of the image."""
-    if encoding.startswith("bayer"):
-        return mosaic(image, encoding.removeprefix("bayer_")[:4])
     if encoding in ("yuv422", "uyvy"):
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_UYVY))
     if encoding in ("yuv422_yuy2", "yuyv"):
@@ -123,7 +121,10 @@ def encode(image: Pixels, encoding: str) -> npt.NDArray[Any]:
         "bgr": cv2.COLOR_RGB2BGR,
     }
     kind = encoding.rstrip("0123456789")
-    converted = cv2.cvtColor(image, conversions[kind]) if kind in conversions else image
+    if kind.startswith("bayer"):
+        converted: npt.NDArray[Any] = mosaic(image, kind.removeprefix("bayer_"))
+    else:
+        converted = cv2.cvtColor(image, conversions[kind]) if kind in conversions else image
     return converted.astype(np.uint16) * 257 if encoding.endswith("16") else np.asarray(converted)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from seg3d2d_ros.bundle import ModelBundle
 from seg3d2d_ros.bundle_files import BundleError
-from seg3d2d_ros.networks.registry import build_network
+from seg3d2d_ros.networks.registry import build_network, geometry
 from seg3d2d_ros.parser import resize_nearest, resize_to_network
 
 Layer = tuple[nn.Conv2d, nn.BatchNorm2d | None]
@@ -96,8 +96,8 @@ def fill_network(network: nn.Module, bundle: ModelBundle) -> str:
 
             network.load_state_dict(load(weights.read()))
         else:
-            spec = bundle.input
-            example = torch.zeros(1, 3, spec.height, spec.width)
+            side = 2 * geometry(network)[1]
+            example = torch.zeros(1, 3, side, side)
             _fill_from_onnx(network, onnx.load_from_string(weights.read()), example)
     except (RuntimeError, _UnfitError) as error:
         raise BundleError(

@@ -205,14 +205,11 @@ class LiveSession:
         self._camera = camera
         self._logs = logs
 
-    def run(
-        self, while_running: Callable[[Listener, ModuleProcess], None] | None = None
-    ) -> LiveRun:
+    def run(self, watch: Watch | None = None) -> LiveRun:
         """Run it.
 
         Args:
-            while_running: called again and again with the listener and the node's process, from
-                the time the node is ready until the camera has ended.
+            watch: what else is done meanwhile.
 
         Raises:
             LiveSessionError: if a process ends before it should, or the node does not settle.
