@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -175,6 +176,7 @@ def time_labelling(rounds: Rounds, bag: Path, out: Path, parser: SceneParser) ->
     rounds.labelled += done.labelled
     rounds.faults += len(done.faults)
     rounds.labels_in_bags += len(RosbagSource(out, LABEL_TOPIC))
+    shutil.rmtree(out)  # raw ones are as large as the source
 
 
 def add_row(report: Report, name: str, rounds: Rounds, ran: str) -> None:

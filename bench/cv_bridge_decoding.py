@@ -5,7 +5,7 @@
 The steps are those of ``cv_bridge/core.py`` and ``cv_bridge.cpp`` of vision_opencv (branch
 rolling): the bytes as an array with the message's strides, cut to the width and made contiguous,
 bytes swapped where the message's order is not the machine's, then OpenCV's conversion, which copies
-also where there is nothing to convert. cv_bridge is not on PyPI, so it is often missing where
+also where there is nothing to convert. ROS's cv_bridge is not on PyPI, so it is often missing where
 the benchmarks run; then the figures are of this module, which the result says.
 """
 

@@ -17,7 +17,8 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from std_srvs.srv import Trigger
 
-from bench.live_session import CameraSettings, Listener, NodeUnderTest, private_domain, run_live
+from bench.listener import Listener
+from bench.live_session import CameraSettings, NodeUnderTest, private_domain, run_live
 from bench.process_memory import MemorySample, growth, read_memory
 from bench.recorded_images import image_size
 from bench.reload_bundles import ReloadBundle, write_reload_bundles
@@ -27,7 +28,7 @@ from seg3d2d_ros.cli.arguments import DEFAULT_BUNDLE
 from seg3d2d_ros.demo.processes import ModuleProcess
 
 NAME = "soak"
-MEASURED = """The parse node on a camera (reliable, depth 10, so that the middleware loses nothing),
+MEASURED = """The parse node on a camera (reliable, depth 50, so that the middleware loses nothing),
 three processes on one machine. At every reload the
 parameter `bundle` is set and ~/reload called: in turns a bundle that works, one with altered
 weights, another that works, and one that loads but gives other labels than its references; the
@@ -181,7 +182,7 @@ def main() -> int:
                 ("precision", arguments.precision),
                 # what the middleware pushes out of a queue of one, nobody can count
                 ("qos_reliability", "reliable"),
-                ("qos_depth", "10"),
+                ("qos_depth", "50"),
             ),
         )
         camera = CameraSettings(
