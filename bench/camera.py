@@ -33,7 +33,7 @@ TRANSPORTS = ("default", "ours")
 _DISTINCT_IMAGES = 12
 """More would cost memory (75 MB at 1080p) and change nothing."""
 _WARM_UP_RATE = 4.0
-_WARM_UP_PAUSE_S = 1.0
+_WARM_UP_PAUSE_S = 0.5
 _POLL_S = 0.02
 _LINGER_S = 0.5
 """The last image lies in our shared memory; leaving at once would take it away from its readers."""

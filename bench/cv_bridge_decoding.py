@@ -12,6 +12,7 @@ the benchmarks run; then the figures are of this module, which the result says.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import sys
 from typing import Any
 
@@ -84,7 +85,7 @@ class CvBridgeDecoding:
         self._bridge: Any = None
         try:
             self._bridge = importlib.import_module("cv_bridge").CvBridge()
-            self.by = "cv_bridge"
+            self.by = f"the installed cv_bridge {_version()}".rstrip()
         except Exception as error:  # built for another NumPy, it fails with more than ImportError
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             self.by = f"the steps of cv_bridge written out (cv_bridge can't be imported: {reason})"
@@ -110,6 +111,13 @@ class CvBridgeDecoding:
         if bgr is None:
             raise ValueError("no image in a format that OpenCV knows")
         return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("cv-bridge")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _decode(msg: Any) -> npt.NDArray[np.uint8]:

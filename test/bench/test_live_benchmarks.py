@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytestmark = pytest.mark.ros
 
-RATE, SECONDS = 10, 1
+RATE, SECONDS = 20, 0.5
 
 
 def check_frames(frames):
@@ -70,7 +70,7 @@ def test_soak(run_benchmark, write_channel_bundle, tmp_path, holding):
     result = run_benchmark(
         "soak",
         *("--bundle", bundle.path, "--size", "320x240"),
-        *("--rate", RATE, "--seconds", 5, "--reload-every", 0.8),
+        *("--rate", RATE, "--seconds", 3, "--reload-every", 0.6),
     )
     (row,) = result["rows"]
     check_frames(row["frames"])
