@@ -37,6 +37,8 @@ def ros_environment():
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         for name in ("ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "RMW_IMPLEMENTATION"):
             patch.delenv(name, raising=False)
+        if os.environ.get("ROS_DISTRO") == "humble":  # knows no discovery range
+            patch.setenv("ROS_LOCALHOST_ONLY", "1")
         logs = stack.enter_context(tempfile.TemporaryDirectory(prefix="seg3d2d-ros-"))
         patch.setenv("ROS_LOG_DIR", logs)
         yield domain
