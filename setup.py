@@ -42,7 +42,7 @@ ROS_WHEELS = [
 OPENCV = ["opencv-python-headless>=4.8"]
 OPENVINO = ["openvino>=2024.4"]
 ONNXRUNTIME = ["onnxruntime>=1.18"]
-BAGS = ["rosbags>=0.10.10", "tqdm>=4.60"]
+BAGS = ["rosbags>=0.11.9", "tqdm>=4.60"]
 TRAINING = [
     "torch>=2.5",
     "onnx>=1.16",
