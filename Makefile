@@ -4,19 +4,22 @@
 #   make demo             play the shipped recording through the parse node and show the result
 #   make demo BAG=path    the same with a rosbag2, a folder of images or a video
 #   make test             linters, types and the whole test suite
-#   make clean            remove everything the two have made
+#   make test-jazzy       the part of it that runs ROS 2 nodes, on Jazzy in place of Kilted
+#   make clean            remove everything that these have made
 
 PYTHON ?= python3
 VENV := .venv
+JAZZY := .venv-jazzy
 # an editable install warns of a thing that no user of this Makefile can meet
 PIP := PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
+JAZZY_PIP := $(subst $(VENV)/,$(JAZZY)/,$(PIP))
 # Node and player talk on loopback only, whatever the shell says.
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
-# .venv holds a ROS of its own; one that the shell has sourced would mix with it.
+# The environments hold a ROS of their own; one that the shell has sourced would mix with it.
 unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH
 unexport RMW_IMPLEMENTATION ROS_DISTRO ROS_VERSION ROS_LOCALHOST_ONLY
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-jazzy lint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.stamp
@@ -28,15 +31,18 @@ test: $(VENV)/test.stamp lint
 	$(VENV)/bin/python -m coverage combine --quiet
 	$(VENV)/bin/python -m coverage report --fail-under=90
 
+test-jazzy: $(JAZZY)/test.stamp
+	$(JAZZY)/bin/python -m pytest test/ros test/contracts
+
 lint: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(JAZZY)/bin/python:
 	@scripts/system_packages.sh python3-venv
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) --upgrade pip
+	$(PYTHON) -m venv $(@:%/bin/python=%)
+	$@ -m pip --disable-pip-version-check install --quiet --upgrade pip
 
 $(VENV)/demo.stamp: setup.py | $(VENV)/bin/python
 	@echo "Setting up $(VENV): about 180 MB to download"
@@ -50,7 +56,12 @@ $(VENV)/test.stamp: setup.py | $(VENV)/bin/python
 	$(PIP) --editable '.[demo,training,test]'
 	touch $(VENV)/demo.stamp $@
 
+$(JAZZY)/test.stamp: setup.py | $(JAZZY)/bin/python
+	@echo "Setting up $(JAZZY) for the tests: about 200 MB to download"
+	$(JAZZY_PIP) --editable '.[test-jazzy]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo_output build install log dist *.egg-info .coverage .coverage.* \
+	rm -rf $(VENV) $(JAZZY) demo_output build install log dist *.egg-info .coverage .coverage.* \
 	  .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,9 +27,9 @@ def data_files():
     return list(targets.items())
 
 
-# The unofficial ROS 2 Kilted wheels (x86-64) that stand in for a ROS installation in the demo and
-# in the tests. They belong to one build: a change of one version is a change of all.
-ROS_WHEELS = [
+# The unofficial ROS 2 wheels (x86-64) that stand in for a ROS installation in the demo and in the
+# tests. Each list belongs to one build: a change of one version is a change of all.
+KILTED_WHEELS = [
     "ros-rclpy==9.1.2",
     "ros-rmw-fastrtps-cpp==9.3.3",
     "ros-sensor-msgs==5.5.1",
@@ -39,12 +39,23 @@ ROS_WHEELS = [
     "ros-std-srvs==5.5.1",
     "ros-lifecycle-msgs==2.3.0",
 ]
+JAZZY_WHEELS = [
+    "ros-rclpy==7.1.6",
+    "ros-rmw-fastrtps-cpp==8.4.3",
+    "ros-sensor-msgs==5.3.6",
+    "ros-std-msgs==5.3.6",
+    "ros-geometry-msgs==5.3.6",
+    "ros-diagnostic-msgs==5.3.6",
+    "ros-std-srvs==5.3.6",
+    "ros-lifecycle-msgs==2.0.3",
+]
 OPENCV = ["opencv-python-headless>=4.8"]
 OPENVINO = ["openvino>=2024.4"]
 ONNXRUNTIME = ["onnxruntime>=1.18"]
+TORCH = ["torch>=2.5", "safetensors>=0.4.5"]
 BAGS = ["rosbags>=0.11.9", "tqdm>=4.60"]
 TRAINING = [
-    "torch>=2.5",
+    *TORCH,
     "onnx>=1.16",
     "onnxscript>=0.3",
     "tensorboard>=2.14",
@@ -62,9 +73,10 @@ TRAINING = [
     "pillow>=10",
     "pyoidn>=0.4",
 ]
+PYTEST = ["pytest>=8,<9"]
 TEST = [
+    *PYTEST,
     "torchmetrics>=1.4",
-    "pytest>=8,<9",
     "coverage>=7.10",
     "hypothesis>=6.100",
     "mcap>=1.2",
@@ -106,10 +118,22 @@ setup(
     install_requires=["setuptools", "numpy", "PyYAML"],
     extras_require={
         "cpu": OPENCV + OPENVINO + ONNXRUNTIME,
+        "torch": OPENCV + TORCH,
         "bags": BAGS,
-        "demo": OPENCV + OPENVINO + BAGS + ROS_WHEELS,
+        "demo": OPENCV + OPENVINO + BAGS + KILTED_WHEELS,
         "training": TRAINING,
         "test": TEST,
+        # what test/ros and test/contracts need, in an environment without the training half
+        "test-jazzy": [
+            *JAZZY_WHEELS,
+            *OPENCV,
+            *OPENVINO,
+            *ONNXRUNTIME,
+            *BAGS,
+            *PYTEST,
+            "onnx>=1.16",
+            "pillow>=10",
+        ],
     },
     entry_points={
         "console_scripts": [

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from rclpy._rclpy_pybind11 import RCLError
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+
+RCLError: type[Exception] = rclpy_implementation.RCLError
+"""What rclpy raises; the name of the module it is made in differs between distributions."""
 
 NodeT = TypeVar("NodeT")
 

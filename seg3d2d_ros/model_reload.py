@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
-from rclpy.lifecycle import LifecycleNode
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from seg3d2d_ros.label_output import LabelOutput
@@ -24,12 +26,13 @@ class ModelLoading:
     """Loads and checks a model in a thread of its own.
 
     Attributes:
-        outcome: the model, or in one sentence why there is none; None until then.
+        outcome: to be awaited: the model, or in one sentence why there is none.
     """
 
     def __init__(self, values: NodeParameters) -> None:
         self._values = values
-        self.outcome: Model | str | None = None
+        # rclpy's own: newer executors sleep until it is done, older ones look at it at each turn
+        self.outcome = Future()
         # a daemon, because a runtime that hangs must not keep the process from ending
         self._thread = threading.Thread(target=self._run, name="model-loading", daemon=True)
         self._thread.start()
@@ -38,11 +41,11 @@ class ModelLoading:
         try:
             model = load_model(self._values)
             check_references(model[0])
-            self.outcome = model
+            self.outcome.set_result(model)
         except MODEL_ERRORS as error:
-            self.outcome = str(error)
+            self.outcome.set_result(str(error))
         except Exception as error:  # the node must learn of it whatever it is
-            self.outcome = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            self.outcome.set_result(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 class ReloadService:
@@ -63,7 +66,7 @@ class ReloadService:
 
     def __init__(
         self,
-        node: LifecycleNode,
+        node: Node,
         values: Callable[[], NodeParameters],
         configuration: Callable[[], object | None],
         take: Callable[[SceneParser, LabelOutput], str],
@@ -76,7 +79,10 @@ class ReloadService:
         self.reloads = 0
         self.failed = 0
         self.last_fault = ""
-        node.create_service(Trigger, "~/reload", self._on_reload)
+        # a group of its own, that runs several callbacks: while this one awaits the model, the
+        # node's group, which runs one at a time, would handle neither images nor anything else
+        group = ReentrantCallbackGroup()
+        node.create_service(Trigger, "~/reload", self._on_reload, callback_group=group)
 
     def details(self) -> dict[str, object]:
         """For the diagnostics."""
@@ -105,21 +111,13 @@ class ReloadService:
             return "a model is being loaded already; wait for its answer"
         self._loading = loading = ModelLoading(self._values())
         try:
-            while loading.outcome is None:
-                await _Turn()
+            outcome: Model | str = await loading.outcome
         finally:
             self._loading = None
-        if isinstance(loading.outcome, str):
-            return f"{loading.outcome}; the model before goes on"
+        if isinstance(outcome, str):
+            return f"{outcome}; the model before goes on"
         if self._configuration() is not before:
             return "the node was cleaned up meanwhile; configuring it loads the model"
-        fault = self._take(*loading.outcome)
+        fault = self._take(*outcome)
         self.reloads += not fault
         return fault
-
-
-class _Turn:
-    """Awaited, it lets the executor handle or wait for something else before it asks again."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield

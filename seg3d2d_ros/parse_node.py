@@ -286,7 +286,8 @@ def main(args: list[str] | None = None) -> int:
             spin_once(executor, node, _TICK_S)
     finally:
         stopped = node.close()
-        executor.shutdown()
+        # no longer: Humble's would wait for ever for a ~/reload that nobody carries on
+        executor.shutdown(timeout_sec=0)
         if stopped:
             node.destroy_node()
         rclpy.try_shutdown()

@@ -37,6 +37,8 @@ def ros_environment():
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         for name in ("ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "RMW_IMPLEMENTATION"):
             patch.delenv(name, raising=False)
+        if os.environ.get("ROS_DISTRO") == "humble":  # knows no discovery range
+            patch.setenv("ROS_LOCALHOST_ONLY", "1")
         logs = stack.enter_context(tempfile.TemporaryDirectory(prefix="seg3d2d-ros-"))
         patch.setenv("ROS_LOG_DIR", logs)
         yield domain
@@ -106,6 +108,14 @@ class NodeProcess:
     def values(self) -> dict[str, str]:
         """The values of :meth:`status`."""
         return {value.key: value.value for value in self.status().values}
+
+    def newest_values(self) -> dict[str, str]:
+        """The values of the newest entry that has come, without waiting; empty if none has."""
+        for message in reversed(self._diagnostics):
+            for status in message.status:
+                if status.hardware_id == self.name:
+                    return {value.key: value.value for value in status.values}
+        return {}
 
     def counts(self) -> dict[str, int]:
         """Frames by fate, once none is pending; checks that every frame is accounted for."""

@@ -96,9 +96,7 @@ def test_a_transition_that_the_state_does_not_allow_does_not_end_the_node(
 
 
 def test_errors_of_the_middleware_while_spinning_are_logged():
-    from rclpy._rclpy_pybind11 import RCLError
-
-    from seg3d2d_ros.lifecycle import spin_once
+    from seg3d2d_ros.lifecycle import RCLError, spin_once
 
     class Executor:
         """As rclpy of Humble and Jazzy behaves then; the one installed here answers."""
