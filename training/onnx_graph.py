@@ -35,6 +35,8 @@ def export_onnx(graph: ParsingGraph, spec: InputSpec, path: Path) -> None:
             },
             opset_version=OPSET,
             dynamo=False,
+            # Batch norms stay apart from the kernels, which thus are those of the network.
+            training=torch.onnx.TrainingMode.PRESERVE,
         )
 
 
