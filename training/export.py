@@ -20,7 +20,7 @@ from seg3d2d_ros.bundle_writer import WeightsSource, write_bundle
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network, geometry
-from seg3d2d_ros.networks.stored_weights import weights_to_safetensors
+from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
 from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser
 from seg3d2d_ros.resizing import resize_to_network
 from training.data.labelled_frames import JoinedFrames, LabelledFrames
@@ -152,6 +152,9 @@ def export_run(
     if int8:
         check_tools()
     run = load_run(run_folder)
+    # Kernels are rounded as they are stored before anything is measured: one model in all formats.
+    stored = weights_to_safetensors(run.graph.network)
+    fill_from_safetensors(run.graph.network, stored)
     spec = run.spec
     if size is not None:
         spec = InputSpec(*size, spec.multiple, spec.mean, spec.std)
@@ -184,10 +187,10 @@ def export_run(
             weights.append(quantise(path, _spread(train, INT8_IMAGES), spec, Path(scratch)))
         store_weights_as_fp16(path)
         plain = Path(scratch) / "model.safetensors"
-        plain.write_bytes(weights_to_safetensors(run.graph.network))
+        plain.write_bytes(stored)
         weights.append(WeightsSource(plain, "safetensors", "fp32"))
-        agreement = onnx_agreement(
-            path, run.graph, [resize_to_network(image, spec) for image in images]
+        agreement = min(
+            onnx_agreement(path, run.graph, [resize_to_network(image, spec) for image in images])
         )
         if agreement < MINIMUM_AGREEMENT:
             raise ExportError(
@@ -219,9 +222,8 @@ def export_run(
             )
 
         trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")
-        # the labels to compare with are those of the stored graph, whose weights are rounded
-        stored = bundle_predictor(SceneParser(trial, ParserConfig("onnxruntime", precision="fp32")))
-        pairs = [(image, stored(image)) for image in images]
+        in_onnx = SceneParser(trial, ParserConfig("onnxruntime", precision="fp32"))
+        pairs = [(image, bundle_predictor(in_onnx)(image)) for image in images]
         _check_safetensors(trial, pairs)
         parser = SceneParser(trial, ParserConfig())
         as_run = bundle_metrics(trial, val, ParserConfig())
