@@ -65,9 +65,10 @@ JAZZY_WHEELS = [
 OPENCV = ["opencv-python-headless>=4.8"]
 OPENVINO = ["openvino>=2024.4"]
 ONNXRUNTIME = ["onnxruntime>=1.18"]
-BAGS = ["rosbags>=0.10.10", "tqdm>=4.60"]
+TORCH = ["torch>=2.5", "safetensors>=0.4.5"]
+BAGS = ["rosbags>=0.11.9", "tqdm>=4.60"]
 TRAINING = [
-    "torch>=2.5",
+    *TORCH,
     "onnx>=1.16",
     "onnxscript>=0.3",
     "tensorboard>=2.14",
@@ -130,6 +131,7 @@ setup(
     install_requires=["setuptools", "numpy", "PyYAML"],
     extras_require={
         "cpu": OPENCV + OPENVINO + ONNXRUNTIME,
+        "torch": OPENCV + TORCH,
         "bags": BAGS,
         "demo": OPENCV + OPENVINO + BAGS + KILTED_WHEELS,
         "training": TRAINING,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ Model = tuple[SceneParser, LabelOutput]
 
 
 class ModelLoading:
-    """Loads and checks a model in a thread of its own.
+    """One model to load and check.
 
     Attributes:
         outcome: to be awaited: the model, or in one sentence why there is none.
@@ -33,11 +34,9 @@ class ModelLoading:
         self._values = values
         # rclpy's own: newer executors sleep until it is done, older ones look at it at each turn
         self.outcome = Future()
-        # a daemon, because a runtime that hangs must not keep the process from ending
-        self._thread = threading.Thread(target=self._run, name="model-loading", daemon=True)
-        self._thread.start()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Load and check it; raises nothing."""
         try:
             model = load_model(self._values)
             check_references(model[0])
@@ -46,6 +45,31 @@ class ModelLoading:
             self.outcome.set_result(str(error))
         except Exception as error:  # the node must learn of it whatever it is
             self.outcome.set_result(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+class ModelLoader:
+    """Loads models one after the other in a thread that stays.
+
+    With a new thread for each, OpenVINO's memory grows by about 3 MB a model: it keeps something
+    for every thread that has compiled one.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[ModelLoading] = queue.SimpleQueue()
+        # a daemon, because a runtime that hangs must not keep the process from ending
+        self._thread = threading.Thread(target=self._run, name="model-loading", daemon=True)
+
+    def load(self, values: NodeParameters) -> ModelLoading:
+        """Begin to load a model; returns at once."""
+        if self._thread.ident is None:
+            self._thread.start()
+        loading = ModelLoading(values)
+        self._waiting.put(loading)
+        return loading
+
+    def _run(self) -> None:
+        while True:
+            self._waiting.get().run()  # no name for it here, which would keep the model alive
 
 
 class ReloadService:
@@ -75,6 +99,7 @@ class ReloadService:
         self._values = values
         self._configuration = configuration
         self._take = take
+        self._loader = ModelLoader()
         self._loading: ModelLoading | None = None
         self.reloads = 0
         self.failed = 0
@@ -109,7 +134,7 @@ class ReloadService:
             return "the node is not configured; configure it, which loads the model"
         if self._loading is not None:
             return "a model is being loaded already; wait for its answer"
-        self._loading = loading = ModelLoading(self._values())
+        self._loading = loading = self._loader.load(self._values())
         try:
             outcome: Model | str = await loading.outcome
         finally:

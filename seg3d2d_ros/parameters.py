@@ -101,8 +101,8 @@ class NodeParameters:
     )
     backend: str = _parameter(
         "auto",
-        "Inference runtime; auto takes onnxruntime where it has CUDA, else the first installed "
-        "that can run the model",
+        "Inference runtime; auto takes torch or else onnxruntime where a CUDA device is there that "
+        "they can use, else the first installed that can run the model",
         applies=Applies.AT_RELOAD,
         choices=("auto", *BACKENDS),
     )
@@ -115,7 +115,8 @@ class NodeParameters:
     )
     precision: str = _parameter(
         "auto",
-        "Arithmetic of the network; auto is the runtime's choice",
+        "Arithmetic of the network; auto is the runtime's choice: fp16 by torch on CUDA, bf16 by "
+        "openvino on a CPU that has it, else fp32",
         applies=Applies.AT_RELOAD,
         choices=PRECISIONS,
     )

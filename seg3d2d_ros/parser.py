@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros.backends import BackendError, create_backend
-from seg3d2d_ros.bundle import InputSpec, ModelBundle
+from seg3d2d_ros.bundle import ModelBundle
+from seg3d2d_ros.resizing import resize_nearest, resize_to_network
 
 
 class ParserError(Exception):
@@ -35,7 +33,7 @@ class ParserConfig:
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds spent on one image."""
+    """Seconds spent on one image; what a backend resizes on its device is its time."""
 
     preprocess_s: float
     backend_s: float
@@ -133,17 +131,20 @@ class SceneParser:
             return ParseFailure(fault)
         start = perf_counter()
         height, width = image.shape[:2]
-        resized = resize_to_network(image, self.bundle.input)
+        # A backend that resizes on its device has nothing but finished labels cross to the host.
+        whole = self._backend.resizes
+        given = image if whole else resize_to_network(image, self.bundle.input)
         preprocessed = perf_counter()
         try:
-            labels, confidence = self._backend.infer(resized, with_confidence=with_confidence)
+            labels, confidence = self._backend.infer(given, with_confidence=with_confidence)
         except BackendError as error:
             return ParseFailure(str(error))
         inferred = perf_counter()
         labels = labels.astype(self.bundle.label_space.dtype, copy=False)
-        labels = resize_nearest(labels, height, width)
-        if confidence is not None:
-            confidence = resize_nearest(confidence, height, width)
+        if not whole:
+            labels = resize_nearest(labels, height, width)
+            if confidence is not None:
+                confidence = resize_nearest(confidence, height, width)
         done = perf_counter()
         timings = Timings(preprocessed - start, inferred - preprocessed, done - inferred)
         return ParseResult(labels, confidence, timings)
@@ -153,52 +154,6 @@ class SceneParser:
     ) -> list[ParseResult | ParseFailure]:
         """Label several images, in order; each as :meth:`parse` does, of any sizes."""
         return [self.parse(image, with_confidence=with_confidence) for image in images]
-
-
-def network_size(spec: InputSpec, height: int, width: int) -> tuple[int, int]:
-    """Size (height, width) at which the network sees an image.
-
-    Near the bundle's input area and the image's aspect ratio, with sides that are multiples of the
-    bundle's; of the roundings up and down of each side the one is taken that distorts least, a
-    change of aspect ratio counting twice a change of area. Under a 288x384 input with multiple 32
-    a VGA image is seen at 288x384, a 1080p one at 256x448. No side exceeds four times the larger
-    side of the input size, which bounds memory for images like thin strips.
-    """
-    scale = math.sqrt(spec.height * spec.width / (height * width))
-    longest = 4 * max(spec.height, spec.width) // spec.multiple
-
-    def roundings(side: int) -> list[int]:
-        units = side * scale / spec.multiple
-        return [min(max(n, 1), longest) for n in (math.floor(units), math.ceil(units))]
-
-    def distortion(size: tuple[int, int]) -> float:
-        log_height = math.log(size[0] * spec.multiple / (height * scale))
-        log_width = math.log(size[1] * spec.multiple / (width * scale))
-        return 2 * abs(log_height - log_width) + abs(log_height + log_width)
-
-    best = min(itertools.product(roundings(height), roundings(width)), key=distortion)
-    return best[0] * spec.multiple, best[1] * spec.multiple
-
-
-def resize_to_network(image: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.uint8]:
-    """An image (H, W, 3) at :func:`network_size`, C-contiguous: area-averaged when shrunk."""
-    height, width = network_size(spec, *image.shape[:2])
-    if (height, width) == image.shape[:2]:
-        return np.ascontiguousarray(image)
-    shrinks = height * width < image.shape[0] * image.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized: npt.NDArray[np.uint8] = cv2.resize(image, (width, height), interpolation=interpolation)
-    return resized
-
-
-def resize_nearest(labels: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
-    """A label image at another size by nearest neighbour, pixel centres at half integers."""
-    if labels.shape == (height, width):
-        return np.ascontiguousarray(labels)
-    resized: npt.NDArray[Any] = cv2.resize(
-        labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
-    )
-    return resized
 
 
 def _fault(image: npt.NDArray[np.uint8]) -> str:

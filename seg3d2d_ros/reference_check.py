@@ -14,7 +14,7 @@ from seg3d2d_ros.bundle import ModelBundle
 from seg3d2d_ros.bundle_files import BundleError, ReferencePair
 from seg3d2d_ros.parser import ParseFailure, ParserError, SceneParser
 
-MINIMUM_AGREEMENT = {"fp32": 99.5, "bf16": 97.0, "int8": 97.0}
+MINIMUM_AGREEMENT = {"fp32": 99.5, "fp16": 99.5, "bf16": 97.0, "int8": 97.0}
 """Percent of the reference pixels that must get the stored label.
 
 With the same arithmetic only ties at the borders of regions may fall differently; bf16 and

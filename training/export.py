@@ -20,7 +20,9 @@ from seg3d2d_ros.bundle_writer import WeightsSource, write_bundle
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network, geometry
-from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser, resize_to_network
+from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
+from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser
+from seg3d2d_ros.resizing import resize_to_network
 from training.data.labelled_frames import JoinedFrames, LabelledFrames
 from training.data.open_frames import open_frames
 from training.engine.calibration import (
@@ -150,6 +152,9 @@ def export_run(
     if int8:
         check_tools()
     run = load_run(run_folder)
+    # Kernels are rounded as they are stored before anything is measured: one model in all formats.
+    stored = weights_to_safetensors(run.graph.network)
+    fill_from_safetensors(run.graph.network, stored)
     spec = run.spec
     if size is not None:
         spec = InputSpec(*size, spec.multiple, spec.mean, spec.std)
@@ -181,8 +186,11 @@ def export_run(
         if int8:
             weights.append(quantise(path, _spread(train, INT8_IMAGES), spec, Path(scratch)))
         store_weights_as_fp16(path)
-        agreement = onnx_agreement(
-            path, run.graph, [resize_to_network(image, spec) for image in images]
+        plain = Path(scratch) / "model.safetensors"
+        plain.write_bytes(stored)
+        weights.append(WeightsSource(plain, "safetensors", "fp32"))
+        agreement = min(
+            onnx_agreement(path, run.graph, [resize_to_network(image, spec) for image in images])
         )
         if agreement < MINIMUM_AGREEMENT:
             raise ExportError(
@@ -214,9 +222,9 @@ def export_run(
             )
 
         trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")
-        # the labels to compare with are those of the stored graph, whose weights are rounded
-        stored = bundle_predictor(SceneParser(trial, ParserConfig("onnxruntime", precision="fp32")))
-        pairs = [(image, stored(image)) for image in images]
+        in_onnx = SceneParser(trial, ParserConfig("onnxruntime", precision="fp32"))
+        pairs = [(image, bundle_predictor(in_onnx)(image)) for image in images]
+        _check_safetensors(trial, pairs)
         parser = SceneParser(trial, ParserConfig())
         as_run = bundle_metrics(trial, val, ParserConfig())
         in_fp32 = bundle_metrics(trial, val, ParserConfig(precision="fp32"))
@@ -239,6 +247,17 @@ def export_run(
             metrics["int8"] = _int8_metrics(trial, pairs, val, metrics["miou_fp32"])
         card = model_card(trial, metrics, provenance, remarks)
         return write(bundle_folder, pairs, metrics, card)
+
+
+def _check_safetensors(bundle: ModelBundle, pairs: Sequence[Pair]) -> None:
+    """Refuse a bundle whose two files of weights disagree."""
+    predict = bundle_predictor(SceneParser(bundle, ParserConfig("torch", "cpu", "fp32")))
+    agreement = float(np.mean([(predict(image) == labels).mean() for image, labels in pairs]))
+    if agreement < MINIMUM_AGREEMENT:
+        raise ExportError(
+            f"the safetensors agree with the ONNX graph on {100 * agreement:.2f} % of the "
+            f"reference pixels, less than {100 * MINIMUM_AGREEMENT} %; nothing was exported"
+        )
 
 
 def _spread(frames: JoinedFrames, count: int) -> list[npt.NDArray[np.uint8]]:

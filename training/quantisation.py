@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.bundle_writer import WeightsSource
-from seg3d2d_ros.parser import resize_to_network
+from seg3d2d_ros.resizing import resize_to_network
 
 
 class QuantisationError(RuntimeError):

@@ -3,7 +3,7 @@
 """Storing an ONNX graph's weights in half precision: half the file, the same arithmetic.
 
 Runtimes turn the stored values into fp32 constants when they load the graph, so nothing is computed
-in fp16; what changes is that each weight is rounded to eleven significant bits.
+in fp16.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 _LEAST_VALUES = 256
-_LARGEST_HALF = 65504.0
 
 
 def store_weights_as_fp16(path: Path) -> None:
     """Rewrite a graph so that its large fp32 weights are stored as fp16 and cast when loaded.
 
-    Tensors with values that fp16 cannot hold stay as they are.
+    Only tensors of which fp16 holds every value exactly, so that the graph computes the same.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -30,7 +29,9 @@ def store_weights_as_fp16(path: Path) -> None:
         if tensor.data_type != TensorProto.FLOAT:
             continue
         values = numpy_helper.to_array(tensor)
-        if values.size < _LEAST_VALUES or not np.abs(values).max() < _LARGEST_HALF:
+        with np.errstate(over="ignore"):
+            exact = np.array_equal(values.astype(np.float16).astype(np.float32), values)
+        if values.size < _LEAST_VALUES or not exact:
             continue
         stored = f"{tensor.name}_fp16"
         casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))

@@ -7,6 +7,7 @@ Each module implements :class:`Backend`; its runtime is imported only when the b
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 from typing import Any, Protocol
@@ -16,15 +17,25 @@ import numpy.typing as npt
 
 from seg3d2d_ros.bundle import ModelBundle
 
-FORMATS_READ = {"openvino": ("openvino", "onnx"), "onnxruntime": ("onnx",)}
+FORMATS_READ = {
+    "openvino": ("openvino", "onnx"),
+    "onnxruntime": ("onnx",),
+    "torch": ("safetensors",),
+    "tensorrt": ("onnx",),
+}
 """Formats of weights, by preference, of each backend."""
 
 BACKENDS = tuple(FORMATS_READ)
 """By preference on a CPU."""
 
-_CLASSES = {"openvino": "OpenVINOBackend", "onnxruntime": "ONNXRuntimeBackend"}
+_CLASSES = {
+    "openvino": "OpenVINOBackend",
+    "onnxruntime": "ONNXRuntimeBackend",
+    "torch": "TorchBackend",
+    "tensorrt": "TensorRTBackend",
+}
 
-PRECISIONS = ("auto", "fp32", "bf16", "int8")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
 
 
 class BackendError(Exception):
@@ -39,6 +50,8 @@ class Backend(Protocol):
     """Where it runs: ``cpu`` or ``cuda:<index>``."""
     precision: str
     """Arithmetic of the network: ``fp32``, ``bf16`` ..."""
+    resizes: bool
+    """Whether :meth:`infer` takes images of any size and gives labels at that size."""
 
     def infer(
         self, image: npt.NDArray[np.uint8], *, with_confidence: bool
@@ -46,7 +59,8 @@ class Backend(Protocol):
         """Labels of one image.
 
         Args:
-            image: RGB, (H, W, 3), C-contiguous, H and W multiples of the bundle's.
+            image: RGB, (H, W, 3), C-contiguous, H and W multiples of the bundle's; of a backend
+                that `resizes` any size and strides.
             with_confidence: also compute the confidence, which costs time.
 
         Returns:
@@ -59,8 +73,14 @@ class Backend(Protocol):
 
 
 def installed_backends() -> tuple[str, ...]:
-    """Names of the backends whose runtime can be found, by preference."""
-    return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+    """Names of the backends whose runtime can be found, by preference.
+
+    ``tensorrt`` is among them where its package and ONNX Runtime's are installed.
+    """
+    found = tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+    if "onnxruntime" not in found:
+        found = tuple(name for name in found if name != "tensorrt")
+    return found
 
 
 def create_backend(
@@ -70,11 +90,12 @@ def create_backend(
 
     Args:
         bundle: the model.
-        name: ``openvino``, ``onnxruntime``, or ``auto``: ONNX Runtime where a CUDA device was asked
-            for or is there with its provider, else the first installed that can run the weights.
+        name: ``openvino``, ``onnxruntime``, ``torch``, ``tensorrt``, or ``auto``: where a CUDA
+            device was asked for or is there, the first of PyTorch and ONNX Runtime that can use it;
+            else the first installed that can run the weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``.
-        precision: ``auto`` (the runtime's choice for the device), ``fp32``, ``bf16``, or ``int8``
-            where the bundle holds weights quantised to it.
+        precision: ``auto`` (the runtime's choice for the device), ``fp32``, ``fp16`` on a CUDA
+            device, ``bf16``, or ``int8`` where the bundle holds weights quantised to it.
         threads: CPU threads, 0 for the runtime's choice.
 
     Raises:
@@ -119,7 +140,8 @@ def _check_choices(name: str, device: str, precision: str, threads: int) -> None
 
 
 def _choose(bundle: ModelBundle, device: str, precision: str) -> str:
-    installed = installed_backends()
+    # TensorRT takes minutes to build its engine, so it is taken only when it is asked for.
+    installed = tuple(name for name in installed_backends() if name != "tensorrt")
     if not installed:
         raise BackendError(
             "no inference runtime is installed: pip install openvino (or onnxruntime)"
@@ -133,7 +155,20 @@ def _choose(bundle: ModelBundle, device: str, precision: str) -> str:
             f"bundle {bundle.path} holds weights as {', '.join(sorted(formats))}, which "
             f"{' and '.join(installed)} can't run; install another runtime or export again"
         )
-    if "onnxruntime" not in fitting or device == "cpu":
+    if device == "cpu" or (device == "auto" and not _has_cuda_driver()):
         return fitting[0]
-    wants_cuda = device.startswith("cuda") or _module("onnxruntime").cuda_available()
-    return "onnxruntime" if wants_cuda else fitting[0]
+    on_cuda = [name for name in ("torch", "onnxruntime") if name in fitting]
+    for name in on_cuda:
+        if _module(name).cuda_available():
+            return name
+    # Asked for a device that none can use, the first of them says what it lacks.
+    return on_cuda[-1] if on_cuda and device != "auto" else fitting[0]
+
+
+def _has_cuda_driver() -> bool:
+    """Whether to look for CUDA at all: importing PyTorch for it takes seconds and memory."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True

@@ -26,6 +26,7 @@ class ONNXRuntimeBackend:
 
     name = "onnxruntime"
     precision = "fp32"
+    resizes = False
 
     def __init__(self, bundle: ModelBundle, *, device: str, precision: str, threads: int) -> None:
         if precision not in ("auto", "fp32"):
@@ -33,16 +34,10 @@ class ONNXRuntimeBackend:
                 f"backend onnxruntime computes in fp32, not {precision}; choose precision auto or "
                 "backend openvino"
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # idle threads that spin take the core from the process that decodes the camera's images
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         weights = bundle.find_weights(*FORMATS_READ["onnxruntime"])
         try:
             self._session = onnxruntime.InferenceSession(
-                weights.read(), options, providers=_providers(device)
+                weights.read(), session_options(threads), providers=_providers(device)
             )
         except BundleError:
             raise
@@ -51,7 +46,7 @@ class ONNXRuntimeBackend:
                 f"ONNX Runtime {onnxruntime.__version__} can't load {weights.path}: "
                 f"{' '.join(str(error).split())}"
             ) from error
-        _check_interface(self._session, bundle, weights.path)
+        check_interface(self._session, bundle, weights.path)
         self.device = self._taken_device(device)
         # without this the whole graph runs, also for outputs nobody fetches
         self._run_options = onnxruntime.RunOptions()
@@ -91,7 +86,19 @@ def _providers(device: str) -> list[Any]:
     return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), cpu]
 
 
-def _check_interface(session: Any, bundle: ModelBundle, path: Any) -> None:
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Options of a session; 0 threads for the runtime's choice."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # idle threads that spin take the core from the process that decodes the camera's images
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def check_interface(session: Any, bundle: ModelBundle, path: Any) -> None:
+    """Raise BundleError unless a session's graph has the inputs and outputs of this release."""
     label_type = "tensor(uint8)" if bundle.label_space.num_classes <= 255 else "tensor(int32)"
     inputs = {i.name: (i.type, len(i.shape)) for i in session.get_inputs()}
     outputs = {o.name: (o.type, len(o.shape)) for o in session.get_outputs()}

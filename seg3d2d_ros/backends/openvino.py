@@ -26,6 +26,7 @@ class OpenVINOBackend:
 
     name = "openvino"
     device = "cpu"
+    resizes = False
 
     def __init__(self, bundle: ModelBundle, *, device: str, precision: str, threads: int) -> None:
         if device not in ("auto", "cpu"):
@@ -96,6 +97,10 @@ class OpenVINOBackend:
 
 def _config(core: Any, precision: str, threads: int) -> dict[str, Any]:
     config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if precision == "fp16":
+        raise BackendError(
+            "backend openvino does not compute in fp16 on a CPU; choose precision auto or fp32"
+        )
     if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise BackendError("this CPU has no bf16 arithmetic; choose precision auto or fp32")
     if precision != "auto":

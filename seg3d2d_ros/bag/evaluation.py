@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -84,9 +84,10 @@ def evaluate_bag(
         )
     confusion, frames = ConfusionMatrix(label_space), EvaluatedFrames(label_space, worst=_WORST)
     faults: list[FrameFault] = []
-    pairs = 0
+    images, pairs = 0, 0
     for raw, others in _together(source, topics):
-        watch(raw.index + 1)
+        images += 1
+        watch(images)
         frame = source.decode(raw)
         if isinstance(frame, FrameFault):
             faults.append(frame)
@@ -111,6 +112,9 @@ def evaluate_bag(
         confusion.add(truth, predicted)
         frames.add(raw.index, frame.name, frame.image, truth, predicted)
         pairs += 1
+    missing = source.missing_images(images)
+    if missing is not None:
+        faults.append(missing)
     if not pairs:
         reason = f"; the first: {faults[0].reason}" if faults else ""
         raise BagEvaluationError(
@@ -158,24 +162,27 @@ def _together(
 ) -> Iterator[tuple[RawMessage, dict[str, RawMessage]]]:
     """Each image with the other topics' messages of its stamp, in the order of the images.
 
-    A first look at the stamps tells for whom to wait, so that only messages whose partners are
-    still to come are in memory.
+    Where several images have one stamp, messages belong to them in the order of both. A first look
+    at the stamps tells for whom to wait, so that only messages whose partners are still to come are
+    in memory.
     """
-    wanted = {raw.stamp_ns for raw in source.raw_messages([source.topic])}
-    coming: dict[int, set[str]] = {stamp: set() for stamp in wanted}
-    for raw in source.raw_messages(topics):
-        if raw.stamp_ns in wanted:
-            coming[raw.stamp_ns].add(raw.topic)
-    here: dict[int, dict[str, RawMessage]] = {}
+    wanted = {raw.stamp_ns for raw in source.raw_messages([source.topic])} - {None}
+    coming = Counter(
+        (raw.stamp_ns, raw.topic) for raw in source.raw_messages(topics) if raw.stamp_ns in wanted
+    )
+    here: defaultdict[tuple[int | None, str], deque[RawMessage]] = defaultdict(deque)
     images: deque[RawMessage] = deque()
     for raw in source.raw_messages([source.topic, *topics]):
         if raw.topic == source.topic:
             images.append(raw)
         elif raw.stamp_ns in wanted:
-            here.setdefault(raw.stamp_ns, {})[raw.topic] = raw
-        while images and coming[images[0].stamp_ns] <= here.get(images[0].stamp_ns, {}).keys():
-            image = images.popleft()
-            yield image, here.pop(image.stamp_ns, {})
+            coming[raw.stamp_ns, raw.topic] -= 1
+            here[raw.stamp_ns, raw.topic].append(raw)
+        while images:
+            keys = {topic: (images[0].stamp_ns, topic) for topic in topics}
+            if any(coming[key] and not here[key] for key in keys.values()):
+                break
+            yield images.popleft(), {t: here[key].popleft() for t, key in keys.items() if here[key]}
 
 
 def _compare(

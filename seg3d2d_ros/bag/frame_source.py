@@ -105,11 +105,8 @@ def open_frame_source(
             f"{path} does not exist; give a bag, a folder of images, a video or an image"
         )
     suffix = path.suffix.lower()
-    if path.is_file() and suffix == ".bag":
-        raise FrameSourceError(
-            f"{path} is a bag of ROS 1; convert it with rosbags-convert and give the result"
-        )
-    if suffix in STORAGE_SUFFIXES or (path.is_dir() and _is_bag_folder(path)):
+    ros1 = path.is_file() and suffix == ".bag"
+    if ros1 or suffix in STORAGE_SUFFIXES or (path.is_dir() and _is_bag_folder(path)):
         from seg3d2d_ros.bag.rosbag_source import RosbagSource
 
         return RosbagSource(path, topic)

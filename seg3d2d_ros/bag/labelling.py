@@ -4,32 +4,26 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.bag.frame_source import FrameFault
+from seg3d2d_ros.bag.label_store import BagLabelError, LabelStore
 from seg3d2d_ros.bag.rosbag_source import RosbagSource
+from seg3d2d_ros.bag.topic_copy import copy_custom_data, copy_topic
 from seg3d2d_ros.bag.writer import BagWriteError, new_bag
 from seg3d2d_ros.label_info import label_info_yaml
 from seg3d2d_ros.parser import ParseFailure, SceneParser
 
 LABEL_TOPIC = "/parse/label"
 """Where the parse node publishes by default."""
-_JOB = "job.json"
-
-
-class BagLabelError(Exception):
-    """A bag can't be labelled; the message says in one sentence what, where and what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +31,19 @@ class LabelledBag:
     """What became of the images.
 
     Attributes:
-        labelled: how many have labels in the new bag.
-        resumed: how many of them had been labelled by an earlier, interrupted call.
+        images: how many the bag's files hold.
+        labelled: how many of them have labels in the new bag.
+        resumed: how many of these had been labelled by an earlier, interrupted call.
         faults: the others, each with the reason.
+        missing: messages that the old bag's metadata.yaml counts but its files do not hold, by
+            topic.
     """
 
+    images: int
     labelled: int
     resumed: int
     faults: list[FrameFault]
+    missing: dict[str, int]
 
 
 def label_bag(
@@ -76,25 +75,27 @@ def label_bag(
             another bag or model, or the bag has the topic already.
         FrameSourceError: if the bag is damaged.
     """
-    _check(source, out, label_topic)
-    work = out.parent / f".{out.name}.labels"
+    store = LabelStore(out.parent / f".{out.name}.labels")
     try:
-        _claim(work, source, parser)
-        resumed, faults = _label(source, parser, work, watch)
-        if len(faults) == len(source):
-            raise BagLabelError(
-                f"none of the {len(source)} images of {source.path} could be labelled; the first: "
-                f"{faults[0].reason}"
-            )
-        _assemble(source, out, work, parser, label_topic)
+        _check(source, out, label_topic)
+        with store.held(_job(source, parser)):
+            images, resumed, faults = _label(source, parser, store, watch)
+            if len(faults) == images:
+                raise BagLabelError(
+                    f"none of the {images} images of {source.path} could be labelled"
+                    + (f"; the first: {faults[0].reason}" if faults else "")
+                )
+            missing = _assemble(source, out, store, parser, label_topic)
+            store.remove()
     except (OSError, BagWriteError) as error:
-        reason = error.strerror or error if isinstance(error, OSError) else error
+        cause = error.__cause__ or error  # what a BagWriteError says besides is said here
+        reason = getattr(cause, "strerror", None) or cause
+        kept = "; the labels so far are kept, and the same command goes on"
         raise BagLabelError(
-            f"the labelled bag {out} can't be written ({reason}); the labels so far are kept, and "
-            "the same command goes on"
+            f"the labelled bag {out} can't be written ({reason}); make room or choose another place"
+            f"{'' if store.is_empty() else kept}"
         ) from error
-    shutil.rmtree(work)
-    return LabelledBag(len(source) - len(faults), resumed, faults)
+    return LabelledBag(images, images - len(faults), resumed, faults, missing)
 
 
 def _check(source: RosbagSource, out: Path, label_topic: str) -> None:
@@ -111,103 +112,76 @@ def _info_topic(label_topic: str) -> str:
     return f"{label_topic}_info_yaml"
 
 
-def _claim(work: Path, source: RosbagSource, parser: SceneParser) -> None:
-    """Make the folder of the labels, or check that it is that of the same job."""
+def _job(source: RosbagSource, parser: SceneParser) -> dict[str, Any]:
+    """What the labels depend on."""
     path = source.path.resolve()
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    job = json.dumps(
-        {
-            "bag": {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in files},
-            "topic": source.topic,
-            "bundle": parser.bundle.hash,
-            "backend": f"{parser.backend_name} {parser.precision}",
-        },
-        indent=1,
-    )
-    file = work / _JOB
-    if not file.exists():
-        work.mkdir(parents=True, exist_ok=True)
-        write_file(file, job.encode())
-    elif file.read_text() != job:
-        raise BagLabelError(
-            f"{work} holds the begun labels of another bag, camera, model or precision; remove it, "
-            "or choose another name for the new bag"
-        )
+    files = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
+    return {
+        "bag": {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in files},
+        "topic": source.topic,
+        "bundle": parser.bundle.hash,
+        "backend": f"{parser.backend_name} {parser.device} {parser.precision}",
+    }
 
 
 def _label(
-    source: RosbagSource, parser: SceneParser, work: Path, watch: Callable[[int], None]
-) -> tuple[int, list[FrameFault]]:
-    """Write ``<index>.png`` for each image, and return how many were there already."""
-    resumed, faults = 0, []
+    source: RosbagSource, parser: SceneParser, store: LabelStore, watch: Callable[[int], None]
+) -> tuple[int, int, list[FrameFault]]:
+    """Label what is not yet.
+
+    Returns:
+        How many images there are, how many were labelled already, and the faults of the others.
+    """
+    images, resumed, faults = 0, 0, []
     for raw in source.raw_images():
-        file = work / f"{raw.index:06d}.png"
-        if file.exists():
+        images += 1
+        if raw.index in store:
             resumed += 1
+            watch(images)
+            continue
+        frame = source.decode(raw)
+        result = frame if isinstance(frame, FrameFault) else parser.parse(frame.image)
+        if isinstance(result, (FrameFault, ParseFailure)):
+            faults.append(FrameFault(f"{raw.index:06d}", result.reason))
         else:
-            frame = source.decode(raw)
-            if isinstance(frame, FrameFault):
-                faults.append(frame)
-                continue
-            result = parser.parse(frame.image)
-            if isinstance(result, ParseFailure):
-                faults.append(FrameFault(frame.name, result.reason))
-                continue
-            write_file(file, _png(result.labels))
-        watch(raw.index + 1)
-    return resumed, faults
-
-
-def _png(labels: npt.NDArray[Any]) -> bytes:
-    encoded, data = cv2.imencode(".png", labels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not encoded:
-        raise BagLabelError("OpenCV can't write PNG here; install opencv-python-headless again")
-    return data.tobytes()
-
-
-def _read_png(file: Path) -> npt.NDArray[Any]:
-    labels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-    if labels is None:
-        raise BagLabelError(f"{file} is damaged; remove it, and the same command goes on")
-    return labels
+            store.write(raw.index, result.labels)
+        watch(images)
+    return images, resumed, faults
 
 
 def _assemble(
-    source: RosbagSource, out: Path, work: Path, parser: SceneParser, label_topic: str
-) -> None:
+    source: RosbagSource, out: Path, store: LabelStore, parser: SceneParser, label_topic: str
+) -> dict[str, int]:
+    """Write the bag; returns how many messages by topic were not there to be copied."""
     by_stamp = sorted(
         (raw.stamp_ns, raw.index, raw.data[: _header_end(raw.data)])
         for raw in source.raw_images()
-        if (work / f"{raw.index:06d}.png").exists()
+        if raw.index in store and raw.stamp_ns is not None
     )
     following: Iterator[tuple[int, int, bytes]] = iter(by_stamp)
     files = list(source.path.iterdir()) if source.path.is_dir() else [source.path]
-    mcap = any(".mcap" in file.name for file in files)
-    with source.opened() as reader, new_bag(out, mcap=mcap) as (writer, typestore):
-        copies = {
-            connection.id: writer.add_connection(
-                connection.topic,
-                connection.msgtype,
-                msgdef=connection.msgdef.data or "",
-                rihs01=connection.digest or "",
-                serialization_format=connection.ext.serialization_format,
-                offered_qos_profiles=connection.ext.offered_qos_profiles,
-            )
-            for connection in reader.connections
-        }
+    bag = new_bag(out, mcap=any(".mcap" in file.name for file in files), work=store.folder / "bag")
+    with source.opened() as reader, bag as (writer, typestore):
+        copy_custom_data(writer, source.path)
+        copies, missing = {}, Counter[str]()
+        for connection in reader.connections:
+            copies[connection.id] = copy_topic(writer, typestore, connection)
+            missing[connection.topic] += connection.msgcount
         labels = _LabelWriter(writer, typestore, label_topic)
         index = -1
         for connection, recorded_ns, data in source.guarded(reader.messages()):
             writer.write(copies[connection.id], recorded_ns, data)
+            missing[connection.topic] -= 1
             if connection.topic != source.topic:
                 continue
             index += 1
-            if not (work / f"{index:06d}.png").exists():
+            if index not in store:
                 continue
             if not labels.count:
                 labels.write_info(label_info_yaml(parser.bundle.label_space, 0.0), recorded_ns)
             _, number, header = next(following)
-            labels.write(header, _read_png(work / f"{number:06d}.png"), recorded_ns)
+            labels.write(header, store.read(number), recorded_ns)
+    return dict(+missing)
 
 
 class _LabelWriter:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Collection, Iterator
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seg3d2d_ros.bag.bag_faults import check_parts, damage, one_line
 from seg3d2d_ros.bag.camera_calibration import CameraCalibration
 from seg3d2d_ros.bag.frame_source import (
     DEFAULT_FRAME_ID,
-    STORAGE_SUFFIXES,
     Frame,
     FrameFault,
     FrameSource,
@@ -50,8 +51,10 @@ class RawMessage:
     data: bytes
 
     @property
-    def stamp_ns(self) -> int:
-        """The header's stamp, nanoseconds."""
+    def stamp_ns(self) -> int | None:
+        """The header's stamp, nanoseconds; None where the message is too short to hold one."""
+        if len(self.data) < 12:
+            return None
         order = "<" if self.data[1] else ">"
         seconds, nanoseconds = struct.unpack_from(f"{order}iI", self.data, 4)
         return int(seconds * 1_000_000_000 + nanoseconds)
@@ -71,7 +74,7 @@ class RosbagSource(FrameSource):
         self, path: Path, topic: str | None = None, no_cameras: Collection[str] = ()
     ) -> None:
         super().__init__(path)
-        _check_parts(path)
+        check_parts(path)
         try:
             from rosbags.rosbag2 import Reader
             from rosbags.typesys import Stores, get_typestore
@@ -95,8 +98,27 @@ class RosbagSource(FrameSource):
         return self._count
 
     def _read(self) -> Iterator[Frame | FrameFault]:
+        found = 0
         for raw in self.raw_images():
             yield self.decode(raw)
+            found += 1
+        missing = self.missing_images(found)
+        if missing is not None:
+            yield missing
+
+    def missing_images(self, found: int) -> FrameFault | None:
+        """What to say where the bag's files hold fewer images than its metadata.yaml counts.
+
+        Args:
+            found: how many the files hold.
+        """
+        if found >= self._count:
+            return None
+        return FrameFault(
+            f"{found:06d} and following",
+            f"metadata.yaml counts {self._count} messages on {self.topic}, the bag's files hold "
+            f"{found}; copy the bag again",
+        )
 
     def topics(self) -> set[str]:
         """Names of all topics of the bag."""
@@ -133,22 +155,26 @@ class RosbagSource(FrameSource):
         try:
             return self.typestore.deserialize_cdr(raw.data, raw.msgtype)
         except Exception as error:  # struct's, Unicode's and NumPy's, by what is damaged
-            raise ImageDecodeError(f"the message is damaged ({_one_line(error)})") from error
+            raise ImageDecodeError(f"the message is damaged ({one_line(error)})") from error
 
     def text(self, topic: str) -> str | None:
-        """The first std_msgs/String on a topic, None where there is none."""
+        """The first std_msgs/String on a topic that can be read, None where there is none."""
         kind = "std_msgs/msg/String"
         with self.opened() as reader:
             connections = [c for c in reader.connections if (c.topic, c.msgtype) == (topic, kind)]
             if not connections:
                 return None
-            for _, _, data in self.guarded(reader.messages(connections=connections)):
-                return str(self.typestore.deserialize_cdr(data, kind).data)
+            for connection, recorded_ns, data in self.guarded(reader.messages(connections)):
+                raw = RawMessage(topic, 0, connection.msgtype, recorded_ns, data)
+                with contextlib.suppress(ImageDecodeError):
+                    return str(self.message(raw).data)
         return None
 
     def decode(self, raw: RawMessage) -> Frame | FrameFault:
         """The image of a message, or why there is none."""
         name = f"{raw.index:06d}"
+        if raw.msgtype not in _DECODERS:
+            return FrameFault(name, f"it is a {raw.msgtype}, no image")
         try:
             message = self.message(raw)
             image = _DECODERS[raw.msgtype](message)
@@ -186,7 +212,7 @@ class RosbagSource(FrameSource):
             reader = self._reader_type(self.path)
             reader.open()
         except Exception as error:  # ReaderError, and what SQLite, struct and YAML raise
-            raise self._damaged(error) from error
+            raise damage(self.path, error) from error
         return _Closing(reader)
 
     def guarded(self, messages: Iterator[Any]) -> Iterator[Any]:
@@ -198,14 +224,8 @@ class RosbagSource(FrameSource):
             except StopIteration:
                 return
             except Exception as error:  # as in opened
-                raise self._damaged(error) from error
+                raise damage(self.path, error) from error
             yield item
-
-    def _damaged(self, error: Exception) -> FrameSourceError:
-        return FrameSourceError(
-            f"bag {self.path} can't be read, it was cut off or is damaged ({_one_line(error)}); "
-            "copy it again, or repair it with ros2 bag reindex or mcap recover"
-        )
 
 
 class _Closing:
@@ -219,20 +239,6 @@ class _Closing:
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
-
-
-def _check_parts(path: Path) -> None:
-    if path.is_file():
-        if path.stat().st_size == 0:
-            raise FrameSourceError(f"{path} is empty; copy the bag again")
-        return
-    if not (path / "metadata.yaml").is_file():
-        storage = sorted(f.name for f in path.iterdir() if f.suffix in STORAGE_SUFFIXES)
-        file = f"give {path / storage[0]} itself, or " if storage else ""
-        raise FrameSourceError(
-            f"bag {path} has no metadata.yaml, as when recording was interrupted; {file}run "
-            f"ros2 bag reindex {path}"
-        )
 
 
 def _choose_topic(path: Path, connections: list[Any], wanted: str | None) -> str:
@@ -270,7 +276,3 @@ def _choose_topic(path: Path, connections: list[Any], wanted: str | None) -> str
 
 def _camera_of(topic: str) -> str:
     return topic.removesuffix("/compressed")
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

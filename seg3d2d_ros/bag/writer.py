@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from seg3d2d_ros.bag.camera_calibration import CameraCalibration
 from seg3d2d_ros.bag.frame_source import Frame
+from seg3d2d_ros.bag.topic_copy import forget_placeholders
 
 IMAGE_TOPIC = "/camera/image/compressed"
 CAMERA_INFO_TOPIC = "/camera/camera_info"
@@ -60,12 +62,16 @@ def write_bag(
 
 
 @contextlib.contextmanager
-def new_bag(folder: Path, *, mcap: bool = True) -> Iterator[tuple[Any, Any]]:
+def new_bag(
+    folder: Path, *, mcap: bool = True, work: Path | None = None
+) -> Iterator[tuple[Any, Any]]:
     """A writer of ``rosbags`` and its types; the bag is at its place when the block ends well.
 
     Args:
         folder: of the bag; must not exist.
         mcap: MCAP, or else SQLite.
+        work: where it is written before, on the same disk; what an earlier call left there is
+            removed. A new hidden folder beside ``folder`` if not given.
 
     Raises:
         BagWriteError: if the folder exists or can't be written, or ``rosbags`` is not installed.
@@ -81,24 +87,29 @@ def new_bag(folder: Path, *, mcap: bool = True) -> Iterator[tuple[Any, Any]]:
     folder = Path(folder)
     if folder.exists():
         raise BagWriteError(f"{folder} exists already; choose another name or remove it")
-    work = None
+    made = work
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        if made is None:
+            made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        elif made.exists():
+            shutil.rmtree(made)
         # the storage file is named after the folder
-        bag = work / folder.name
+        bag = made / folder.name
         plugin = StoragePlugin.MCAP if mcap else StoragePlugin.SQLITE3
         with Writer(bag, version=8, storage_plugin=plugin) as writer:
             yield writer, get_typestore(Stores.ROS2_HUMBLE)
+        if not mcap:
+            forget_placeholders(bag / f"{bag.name}.db3")
         bag.rename(folder)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
         raise BagWriteError(
-            f"bag {folder} can't be written ({error.strerror or error}); make room or choose "
-            "another place"
+            f"bag {folder} can't be written ({reason}); make room or choose another place"
         ) from error
     finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def _write_messages(

@@ -211,7 +211,9 @@ def _add_bag(verbs: argparse._SubParsersAction) -> None:
 
 def _add_model_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", default=DEFAULT_BUNDLE, help=f"{_BUNDLE_HELP} (%(default)s)")
-    parser.add_argument("--backend", default="auto", help="auto, openvino or onnxruntime")
+    parser.add_argument(
+        "--backend", default="auto", help="auto, openvino, onnxruntime, torch or tensorrt"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<index>")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or int8")
     _add_threads(parser)

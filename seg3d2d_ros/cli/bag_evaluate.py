@@ -7,6 +7,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
+from pathlib import Path
 
 from seg3d2d_ros.bag.evaluation import BagEvaluationError, evaluate_bag
 from seg3d2d_ros.bag.frame_source import FrameSourceError
@@ -37,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         parser = SceneParser(bundle, config)
         how = f"{bundle.name} by {parser.backend_name} in {parser.precision}"
+    _check_folder(arguments.out)
     progress = Progress("evaluating", len(source))
     found = evaluate_bag(
         source,
@@ -55,15 +58,18 @@ def run(arguments: argparse.Namespace) -> int:
         "not_compared": len(found.faults),
         **found.confusion.metrics(),
     }
-    write_evaluation(
-        arguments.out,
-        metrics=metrics,
-        title=f"Evaluation of {how}",
-        introduction=f"{found.pairs} images on {source.topic} of {arguments.source.name}, compared "
-        f"with {arguments.truth}; {len(found.faults)} could not be compared.",
-        confusion=found.confusion,
-        frames=found.frames,
-    )
+    try:
+        write_evaluation(
+            arguments.out,
+            metrics=metrics,
+            title=f"Evaluation of {how}",
+            introduction=f"{found.pairs} images on {source.topic} of {arguments.source.name}, "
+            f"compared with {arguments.truth}; {len(found.faults)} could not be compared.",
+            confusion=found.confusion,
+            frames=found.frames,
+        )
+    except OSError as error:
+        raise _unwritable(arguments.out, error) from error
     if arguments.json:
         print(json.dumps(metrics, indent=2))
     else:
@@ -72,3 +78,20 @@ def run(arguments: argparse.Namespace) -> int:
     for fault in found.faults:
         sys.stderr.write(f"seg3d2d: image {fault.name} was not compared: {fault.reason}\n")
     return 1 if found.faults else 0
+
+
+def _check_folder(out: Path) -> None:
+    """Find out before the work whether the folder can be had; it is made with the report."""
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> BagEvaluationError:
+    return BagEvaluationError(
+        f"the report can't be written to {out} ({error.strerror or error}); make room or choose "
+        "another folder"
+    )

@@ -20,7 +20,7 @@ REPORTED_ERRORS = (BagLabelError, BundleError, FrameSourceError, ParserError)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the bag. Exit status 1 if an image has no labels in it."""
+    """Write the bag. Exit status 1 if an image has no labels in it, or messages were missing."""
     if not arguments.source.exists():
         raise FrameSourceError(f"{arguments.source} does not exist; give a rosbag2 recording")
     source = RosbagSource(arguments.source, arguments.topic)
@@ -37,13 +37,18 @@ def run(arguments: argparse.Namespace) -> int:
         label_topic=arguments.label_topic,
         watch=progress.update,
     )
-    progress.finish(len(source))
+    progress.finish(done.images)
     print(
-        f"{done.labelled} of {len(source)} images of {source.topic} labelled in "
+        f"{done.labelled} of {done.images} images of {source.topic} labelled in "
         f"{time.monotonic() - start:.1f} s"
         + (f", {done.resumed} of them before" if done.resumed else "")
         + f": {arguments.out}, topic {arguments.label_topic}"
     )
     for fault in done.faults:
         sys.stderr.write(f"seg3d2d: image {fault.name} has no labels: {fault.reason}\n")
-    return 1 if done.faults else 0
+    for topic, count in done.missing.items():
+        sys.stderr.write(
+            f"seg3d2d: {count} messages on {topic} were not copied: metadata.yaml of "
+            f"{arguments.source} counts them, its files do not hold them\n"
+        )
+    return 1 if done.faults or done.missing else 0

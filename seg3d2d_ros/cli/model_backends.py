@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from seg3d2d_ros.backends import installed_backends
+from seg3d2d_ros.backends import FORMATS_READ, installed_backends
 from seg3d2d_ros.bundle import ModelBundle
 from seg3d2d_ros.bundle_files import BundleError
 from seg3d2d_ros.cli import CommandError
 from seg3d2d_ros.parser import ParserConfig, ParserError, SceneParser
 
-PRECISIONS = ("fp32", "bf16", "int8")
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 
 
 def make_parsers(
@@ -19,12 +19,13 @@ def make_parsers(
     """A parser for each backend and precision.
 
     Returns:
-        Parsers by (backend, precision), and for each backend that can't run the bundle the reason.
-        A precision other than fp32 that a backend or the CPU lacks is left out, but int8 weights
-        that are there and fail are not.
+        Parsers by (backend, precision), and for each backend that should run the bundle and can't
+        the reason. A backend that reads none of the bundle's formats is left out, and so is a
+        precision other than fp32 that a backend or the device lacks; int8 weights that are there
+        and fail are not.
 
     Raises:
-        CommandError: if no backend is installed.
+        CommandError: if no backend that could run the bundle is installed.
     """
     parsers: dict[tuple[str, str], SceneParser] = {}
     faults: dict[str, str] = {}
@@ -33,7 +34,14 @@ def make_parsers(
         raise CommandError(
             "no inference runtime is installed: pip install openvino (or onnxruntime)"
         )
-    for name in names:
+    formats = {weights.format for weights in bundle.weights}
+    fitting = [name for name in names if formats.intersection(FORMATS_READ[name])]
+    if not fitting:
+        raise CommandError(
+            f"bundle {bundle.path} holds weights as {', '.join(sorted(formats))}, which "
+            f"{' and '.join(names)} can't run; install another runtime or export again"
+        )
+    for name in fitting:
         for precision in PRECISIONS:
             config = ParserConfig(name, "auto", precision, threads)
             try:

@@ -18,7 +18,8 @@ from seg3d2d_ros.bundle_files import BundleError
 from seg3d2d_ros.cli import CommandError
 from seg3d2d_ros.cli.model_backends import make_parsers
 from seg3d2d_ros.cli.progress import Progress
-from seg3d2d_ros.parser import ParseFailure, ParserError, network_size
+from seg3d2d_ros.parser import ParseFailure, ParserError
+from seg3d2d_ros.resizing import network_size
 
 REPORTED_ERRORS = (BundleError, ParserError)
 

@@ -77,6 +77,11 @@ class ModuleProcess:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def exit_status(self) -> int | None:
         """Its exit status, None while it runs; negative if a signal ended it."""
         return self._process.poll()

@@ -43,6 +43,7 @@ class ParsingGraph(nn.Module):
         self.network = network
         self.stride = geometry(network)[0]
         self.temperature = temperature
+        self.dtype = torch.float32
         self.label_type = torch.uint8 if count_classes(network) <= 255 else torch.int32
         self.mean: Tensor
         self.scale: Tensor
@@ -50,25 +51,40 @@ class ParsingGraph(nn.Module):
         self.register_buffer("scale", 1 / torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
 
     def logits(self, image: Tensor) -> Tensor:
-        """Logits [N, classes, H / stride, W / stride] of a uint8 image [N, H, W, 3] in RGB."""
+        """Logits [N, classes, H / stride, W / stride] of an RGB image [N, H, W, 3], 0 to 255."""
         planes = image.permute(0, 3, 1, 2).to(torch.float32)
-        return self.network((planes - self.mean) * self.scale)
+        normalised = (planes - self.mean) * self.scale
+        if self.dtype == torch.float32:
+            return self.network(normalised)
+        return self.network(normalised.to(self.dtype)).to(torch.float32)
+
+    def compute_in(self, dtype: torch.dtype) -> ParsingGraph:
+        """Convert the network; normalisation and what follows the logits stay in fp32."""
+        self.network.to(dtype)
+        self.dtype = dtype
+        return self
 
     def _upsample(self, maps: Tensor) -> Tensor:
         return F.interpolate(
             maps, scale_factor=float(self.stride), mode="bilinear", align_corners=False
         )
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Parse uint8 RGB images [N, H, W, 3], sides multiples of the network's.
+    def labels(self, logits: Tensor) -> Tensor:
+        """Class ids [N, H, W] of logits, uint8 (int32 beyond 255 classes)."""
+        return _winner(self._upsample(logits)).to(self.label_type)
 
-        Returns:
-            Class ids [N, H, W], uint8 (int32 beyond 255 classes), and the probability of the
-            winning class, uint8 [N, H, W], as 255 times the largest softmax value at the output
-            stride, upsampled.
+    def confidence(self, logits: Tensor) -> Tensor:
+        """Probability of the winning class, uint8 [N, H, W].
+
+        255 times the largest softmax value at the output stride, upsampled.
+        """
+        certainty = torch.softmax(logits / self.temperature, 1).amax(1, keepdim=True)
+        return torch.round(self._upsample(certainty)[:, 0] * 255.0).to(torch.uint8)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """:meth:`labels` and :meth:`confidence` of uint8 RGB images [N, H, W, 3].
+
+        H and W are multiples of the network's.
         """
         logits = self.logits(image)
-        labels = _winner(self._upsample(logits)).to(self.label_type)
-        certainty = torch.softmax(logits / self.temperature, 1).amax(1, keepdim=True)
-        confidence = torch.round(self._upsample(certainty)[:, 0] * 255.0).to(torch.uint8)
-        return labels, confidence
+        return self.labels(logits), self.confidence(logits)

@@ -109,6 +109,14 @@ class NodeProcess:
         """The values of :meth:`status`."""
         return {value.key: value.value for value in self.status().values}
 
+    def newest_values(self) -> dict[str, str]:
+        """The values of the newest entry that has come, without waiting; empty if none has."""
+        for message in reversed(self._diagnostics):
+            for status in message.status:
+                if status.hardware_id == self.name:
+                    return {value.key: value.value for value in status.values}
+        return {}
+
     def counts(self) -> dict[str, int]:
         """Frames by fate, once none is pending; checks that every frame is accounted for."""
         values: dict[str, str] = {}

@@ -121,6 +121,10 @@ class Camera:
         self._publisher.publish(message)
         return stamp_of(message)
 
+    def publish_serialized(self, data: bytes) -> None:
+        """Publish the bytes of a message, such as a bag's."""
+        self._publisher.publish(data)
+
     def destroy(self) -> None:
         """Unplug the camera."""
         self._client.node.destroy_publisher(self._publisher)

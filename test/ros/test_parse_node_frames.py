@@ -8,6 +8,7 @@ import array
 
 import numpy as np
 import pytest
+from encoded_images import ENCODINGS, encoded, is_grey
 
 pytest.importorskip("rclpy")
 
@@ -40,6 +41,15 @@ def test_encodings(scene, encoding):
     np.testing.assert_array_equal(pixels_of(label), np.argmax(image, axis=2))
 
 
+def test_colors_of_every_encoding(scene):
+    for number, encoding in enumerate(name for name in ENCODINGS if not is_grey(name)):
+        channel = number % 3
+        fields = encoded(bright_image(channel), encoding, padding=number % 5)
+        fields["data"] = array.array("B", fields["data"])
+        label = scene.label_of(scene.camera.message(bright_image(0), **fields))
+        assert (pixels_of(label) == channel).all(), encoding
+
+
 def test_size_changes_between_images(scene):
     for number, size in enumerate([(48, 64), (64, 48), (480, 640), (33, 57), (1, 1), (48, 64)]):
         label = scene.label_of(scene.camera.message(bright_image(number % 3, size)))
@@ -62,7 +72,10 @@ def test_time_that_jumps_back_is_no_fault(scene):
         ({"data": array.array("B", bytes(100))}, "holds 100 bytes"),
         ({"data": array.array("B")}, "holds 0 bytes"),
         ({"height": 2_000_000_000}, "larger than the 33177600 pixels allowed"),
-        ({"encoding": "16UC1", "is_bigendian": 1}, "big-endian"),
+        ({"encoding": "16UC1", "is_bigendian": 1}, "'16UC1' is that of depth images"),
+        ({"encoding": "mono10p16", "is_bigendian": 1}, "big-endian"),
+        ({"encoding": "8UC3"}, "doesn't say what its channels mean"),
+        ({"encoding": "nv12", "height": 33}, "whose width and height are even"),
         ({"encoding": "nonsense"}, "'nonsense'"),
     ],
 )

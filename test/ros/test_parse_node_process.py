@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -187,3 +188,27 @@ def test_signals_end_the_node_while_it_parses(start_node, bundle_path, client, f
     camera.destroy()
     assert "Traceback" not in node.log()
     assert "RCLError" not in node.log()
+
+
+def test_a_signal_during_the_imports_ends_it_without_a_traceback(repository, tmp_path):
+    """As when a launch file ends at once. The imports are made slow here."""
+    package = tmp_path / "seg3d2d_ros"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "parse_node.py").write_text(
+        "import time\nprint('at it', flush=True)\ntime.sleep(30)\n"
+    )
+    node = subprocess.Popen(
+        [sys.executable, str(repository / "scripts" / "parse_node")],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert node.stdout.readline() == "at it\n"
+        node.send_signal(signal.SIGINT)
+        _, errors = node.communicate(timeout=10)
+    finally:
+        node.kill()
+    assert errors == "" and node.returncode == -signal.SIGINT

@@ -54,7 +54,7 @@ def test_every_parameter_is_described_and_has_an_allowed_default():
     [
         ("backend", "tensorflow", "one of auto, openvino, onnxruntime"),
         ("device", "cuda:x", "auto, cpu, cuda or cuda:<index>"),
-        ("precision", "fp64", "one of auto, fp32, bf16"),
+        ("precision", "fp64", "one of auto, fp32, fp16, bf16"),
         ("threads", -1, "from 0 to 1024"),
         ("threads", 2.0, "must be of type integer"),
         ("threads", True, "must be of type integer"),

@@ -84,6 +84,7 @@ def test_int8_is_stored_beside_fp32_or_refused(run_folder, tmp_path, monkeypatch
     assert [(w.format, w.precision) for w in bundle.weights] == [
         ("onnx", "fp32"),
         ("openvino", "int8"),
+        ("safetensors", "fp32"),
     ]
     quantised = SceneParser(bundle, ParserConfig(precision="int8", threads=1))
     plain = SceneParser(bundle, ParserConfig("openvino", precision="fp32", threads=1))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ pytest.importorskip("trimesh")
 
 from seg3d2d_ros.bag.writer import BagWriteError  # noqa: E402
 from seg3d2d_ros.labels import LabelSpace  # noqa: E402
+from training.__main__ import main  # noqa: E402
 from training.data.labelled_frames import DatasetError  # noqa: E402
 from training.scene_bag import write_scene_bag  # noqa: E402
 
@@ -132,3 +135,30 @@ def test_damage_is_named_and_nothing_is_left(scene, space, tmp_path):
     (tmp_path / "bag").mkdir()
     with pytest.raises(BagWriteError, match="exists already"):
         write_scene_bag(scene, tmp_path / "bag", space)
+
+
+def test_the_verb(scene, repository, tmp_path, capsys):
+    space = str(repository / "config" / "labels" / "scannet20.yaml")
+    bag = tmp_path / "bag"
+    words = ["to-bag", str(scene), str(bag), "--label-space", space, "--rate", "5"]
+    assert main(words) == 0
+    assert capsys.readouterr().out == f"{bag}: 3 frames, 1 without a pose\n"
+    assert np.diff([time for time, _ in read(bag)["/camera/label"]]).tolist() == [2 * 10**8] * 2
+    # the same scene gives the same bag, byte for byte
+    again = tmp_path / "again" / "bag"
+    assert main([*words[:2], str(again), *words[3:]]) == 0
+    for file in bag.iterdir():
+        assert file.read_bytes() == (again / file.name).read_bytes()
+
+
+def test_a_full_disk_leaves_nothing(scene, space, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, limits[1]))
+    try:
+        with pytest.raises(
+            BagWriteError, match=r"bag can't be written \(File too large\); make room"
+        ):
+            write_scene_bag(scene, tmp_path / "new" / "bag", space)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "new").iterdir()) == []

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
-from seg3d2d_ros.parser import resize_nearest, resize_to_network
+from seg3d2d_ros.resizing import resize_nearest, resize_to_network
 
 
 class NetworkPredictor:

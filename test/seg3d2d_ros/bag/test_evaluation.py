@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import cv2
 import numpy as np
@@ -41,16 +42,17 @@ def png(stamp, pixels):
     return TYPES["sensor_msgs/msg/CompressedImage"](header(stamp), "mono8; png compressed", data)
 
 
-def write(folder, messages):
-    """A bag of (topic, message) pairs, recorded in the order given."""
-    plugin = rosbags.StoragePlugin.MCAP
+def write(folder, messages, plugin="MCAP"):
+    """A bag of (topic, message) pairs, recorded in the order given; a number cuts one off."""
+    plugin = getattr(rosbags.StoragePlugin, plugin)
     with rosbags.Writer(folder, version=8, storage_plugin=plugin) as writer:
         connections = {}
-        for k, (topic, message) in enumerate(messages):
+        for k, (topic, message, *size) in enumerate(messages):
             kind = message.__msgtype__
             if topic not in connections:
                 connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
-            writer.write(connections[topic], k + 1, STORE.serialize_cdr(message, kind))
+            data = bytes(STORE.serialize_cdr(message, kind))
+            writer.write(connections[topic], k + 1, data[: size[0] if size else None])
     return folder
 
 
@@ -82,18 +84,22 @@ def by_hand(pairs):
     return counts
 
 
+@pytest.mark.parametrize("plugin", ["MCAP", "SQLITE3"])
 @pytest.mark.parametrize("kind", ["mono8", "16UC1", "png"])
-def test_a_model_against_ground_truth(parser, frames, tmp_path, kind):
+def test_a_model_against_ground_truth(parser, frames, tmp_path, kind, plugin):
     def truth_message(k, truth):
         if kind == "png":
             return png(k, truth)
         return image(k, truth.astype(np.uint16) if kind == "16UC1" else truth, kind)
 
-    cameras = [("/cam/image", image(k, pixels, "rgb8")) for k, (pixels, _) in enumerate(frames)]
+    def camera_message(k, pixels):
+        return png(k, pixels[..., ::-1]) if kind == "png" else image(k, pixels, "rgb8")
+
+    cameras = [("/cam/image", camera_message(k, pixels)) for k, (pixels, _) in enumerate(frames)]
     truths = [("/truth", truth_message(k, truth)) for k, (_, truth) in enumerate(frames)]
     # ground truth comes before its image, after it, and after the next one
     order = [truths[0], cameras[0], cameras[1], truths[1], cameras[2], cameras[3], *truths[3:1:-1]]
-    bag = write(tmp_path / "bag", order)
+    bag = write(tmp_path / "bag", order, plugin)
     found = evaluate_bag(
         RosbagSource(bag, "/cam/image"), "/truth", parser.bundle.label_space, parser=parser
     )
@@ -133,6 +139,49 @@ def test_what_cannot_be_compared_is_counted_with_its_reason(parser, frames, tmp_
     assert "ground truth are 64x24 pixels, the image is 64x48" in reasons["000001"]
     assert "'rgb8' is none of label images" in reasons["000002"]
     assert "no message of its stamp on /truth" in reasons["000003"]
+
+
+def test_damaged_messages_and_images_without_ground_truth_keep_nobody_waiting(
+    parser, frames, tmp_path
+):
+    messages = [("/truth_info_yaml", TYPES["std_msgs/msg/String"]("name: other"), 6)]
+    for k, (pixels, truth) in enumerate(frames):
+        messages.append(("/cam/image", image(k, pixels, "rgb8")))
+        if k != 1:
+            messages.append(("/truth", image(k, truth, "mono8"), *{0: [0], 2: [99]}.get(k, [])))
+    messages.append(("/cam/image", image(9, pixels, "rgb8"), 11))
+    messages.append(("/cam/image", image(10, frames[0][0], "rgb8")))
+    messages.append(("/truth", image(10, frames[0][1], "mono8")))
+    found = evaluate_bag(
+        RosbagSource(write(tmp_path / "bag", messages), "/cam/image"),
+        "/truth",
+        parser.bundle.label_space,
+        parser=parser,
+    )
+    assert (found.confusion.counts == by_hand([frames[3], frames[0]])).all()
+    said = {fault.name: fault.reason for fault in found.faults}
+    assert list(said) == ["000000", "000001", "000002", "000004"]
+    assert said["000000"] == said["000001"] == "there is no message of its stamp on /truth"
+    assert said["000002"].startswith("the message is damaged (")
+    assert said["000004"].startswith("the message is damaged (")
+
+
+@pytest.mark.parametrize("truths", [4, 2])
+def test_images_of_one_stamp_are_compared_in_their_order(parser, frames, tmp_path, truths):
+    """As of a driver that does not fill in the stamp: no image waits for ever, none is lost."""
+    messages = [("/cam/image", image(0, pixels, "rgb8")) for pixels, _ in frames]
+    messages += [("/truth", image(0, truth, "mono8")) for _, truth in frames[:truths]]
+    pixels, truth = frames[0]
+    messages += [("/cam/image", image(5, pixels, "rgb8")), ("/truth", image(5, truth, "mono8"))]
+    found = evaluate_bag(
+        RosbagSource(write(tmp_path / "bag", messages), "/cam/image"),
+        "/truth",
+        parser.bundle.label_space,
+        parser=parser,
+    )
+    assert found.pairs == truths + 1
+    assert (found.confusion.counts == by_hand([*frames[:truths], frames[0]])).all()
+    assert [fault.name for fault in found.faults] == ["000002", "000003"][: 4 - truths]
 
 
 def test_labels_of_other_classes_are_not_compared(parser, frames, tmp_path):
@@ -185,3 +234,47 @@ def test_the_command_writes_a_report(channel_bundle, frames, tmp_path, capsys):
     rows = [line.split(",")[1:] for line in (out / "confusion.csv").read_text().splitlines()[1:]]
     assert (np.array(rows, int) == counts).all()
     assert (out / "report.html").read_text().count("<figure>") == 4
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(
+    channel_bundle, frames, tmp_path, capsys, monkeypatch
+):
+    messages = []
+    for k, (pixels, truth) in enumerate(frames):
+        messages.append(("/cam/image", image(k, pixels, "rgb8")))
+        messages.append(("/truth", image(k, truth, "mono8")))
+    bag = write(tmp_path / "bag", messages)
+    file = tmp_path / "file"
+    file.write_text("mine")
+    words = ["--bundle", str(channel_bundle.path), "--backend", "onnxruntime"]
+
+    def evaluate(out):
+        words_of_call = ["bag", "evaluate", str(bag), "--truth", "/truth", "--out", str(out)]
+        return main([*words_of_call, *words]), capsys.readouterr().err
+
+    def said(out):
+        status, text = evaluate(out)
+        assert status == 2
+        return text
+
+    with monkeypatch.context() as patch:  # it is found out before the work
+        patch.setattr("seg3d2d_ros.cli.bag_evaluate.evaluate_bag", None)
+        for out in (file, file / "report"):
+            expected = f"the report can't be written to {out} (Not a directory)"
+            assert said(out) == f"seg3d2d: {expected}; make room or choose another folder\n"
+    assert file.read_text() == "mine"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        text = said(tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "full (File too large); make room or choose another folder" in text
+    assert not list((tmp_path / "full").iterdir())
+    # a report that is there is replaced, what lies beside it is not
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    (tmp_path / "full" / "report.html").write_text("old")
+    assert evaluate(tmp_path / "full") == (0, "")
+    names = ["confusion.csv", "metrics.json", "notes.txt", "report.html"]
+    assert sorted(path.name for path in (tmp_path / "full").iterdir()) == names
+    assert "<figure>" in (tmp_path / "full" / "report.html").read_text()
