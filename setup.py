@@ -87,13 +87,13 @@ TRAINING = [
     "pyoidn>=0.4",
 ]
 PYTEST = ["pytest>=8,<9"]
+MCAP = ["mcap>=1.2", "mcap-ros2-support>=0.5"]
 TEST = [
     *PYTEST,
     "torchmetrics>=1.4",
     "coverage>=7.10",
     "hypothesis>=6.100",
-    "mcap>=1.2",
-    "mcap-ros2-support>=0.5",
+    *MCAP,
     "ruff>=0.14,<0.16",
     "mypy>=1.15",
     "types-PyYAML",
@@ -146,6 +146,7 @@ setup(
             *PYTEST,
             "onnx>=1.16",
             "pillow>=10",
+            *MCAP,
         ],
     },
     entry_points={"console_scripts": console_scripts()},

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,6 +132,36 @@ def test_colcon_build(source, tmp_path, options):
     symlinked = bool(options)
     assert (f"bundle {source}" in output) == symlinked
     starts_and_stops(tmp_path / "install/seg3d2d/lib/seg3d2d/parse_node", tmp_path, variables)
+
+
+def installed_files(source, folder):
+    """Paths, relative to the prefix, of what colcon's call of setup.py installs."""
+    record = folder / "record"
+    run(
+        [sys.executable, "setup.py", "--quiet", "install", "--root", str(folder / "root"),
+         "--single-version-externally-managed", "--record", str(record)],
+        source, environment(PYTHONWARNINGS="ignore"),
+    )  # fmt: skip
+    lines = record.read_text().splitlines()
+    return {line for line in lines if ".egg-info" not in line}
+
+
+def test_the_image_is_built_from_all_that_is_installed(source, tmp_path):
+    """``.dockerignore`` lets through what the package is made from, and nothing else."""
+    lines = (source / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    for name in (line[1:] for line in lines if line.startswith("!")):
+        target = tmp_path / "context" / name
+        target.parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (source / name).is_dir() else shutil.copy
+        copy(source / name, target)
+    given = {path.name for path in (tmp_path / "context").iterdir()}
+    assert not given & {"training", "test", "bench", "docs", ".git"}
+    (tmp_path / "all").mkdir()
+    (tmp_path / "image").mkdir()
+    everything = installed_files(source, tmp_path / "all")
+    assert any(file.endswith("rooms-lite0-scannet20/model.onnx") for file in everything)
+    assert installed_files(tmp_path / "context", tmp_path / "image") == everything
 
 
 def test_the_manifest_is_format_3_and_agrees_with_setup(repository):
