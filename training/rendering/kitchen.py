@@ -22,7 +22,7 @@ class KitchenStyle:
     def __init__(self, rng: Generator) -> None:
         vivid = rng.random() < 0.4
         front = surfaces.lacquer(rng, 1.0) if vivid else body(rng)
-        shiny = rng.random() < 0.45
+        shiny = rng.random() < 0.55
         self.front = replace(front, gloss=float(rng.uniform(0.05, 0.2))) if shiny else front
         self.top: Material = surfaces.stone(rng) if rng.random() < 0.65 else surfaces.wood(rng)
         self.splash: Material = surfaces.tiles(rng) if rng.random() < 0.75 else surfaces.stone(rng)

@@ -57,7 +57,8 @@ _MADE_WITHOUT_MODELS: dict[str, Callable[[Generator], Piece]] = {
     "stove": lambda rng: kitchen.stove(rng, kitchen.KitchenStyle(rng)),
     "television": boards.television,
 }
-# Things whose own colours carry their identity are varied less.
+# Things whose own colours carry their identity are varied less; a desk with red fronts would be a
+# kitchen's cabinet.
 _KEEP_COLORS = {
     "plant",
     "kitchen_item",
@@ -66,6 +67,7 @@ _KEEP_COLORS = {
     "toilet",
     "bathtub",
     "bath_item",
+    "desk",
 }
 
 

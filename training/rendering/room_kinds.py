@@ -85,7 +85,7 @@ def _bedroom(plan: Plan, pieces: Pieces, rng: Generator) -> None:
 
 def _kitchen(plan: Plan, pieces: Pieces, rng: Generator) -> None:
     kitchen_run(plan, pieces, rng)
-    if rng.random() < 0.65:
+    if rng.random() < 0.8:
         dining_group(plan, pieces, rng)
     _some(
         plan,

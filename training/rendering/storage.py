@@ -8,6 +8,8 @@ on z = 0).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from numpy.random import Generator
 
 from training.rendering import surfaces
@@ -173,13 +175,15 @@ def desk(rng: Generator) -> Piece:
     w, d = rng.uniform(0.95, 1.8), rng.uniform(0.5, 0.8)
     top, base, t = _top_and_base(rng)
     parts = [_plate(w, d, h, t, top)]
+    # Legs may be of chrome, panels are not: they would be mirrors.
+    panel = replace(base, gloss=min(base.gloss, 0.04))
     if rng.random() < 0.45:
         parts += legs(rng, (w, d, h - t), rng.uniform(0.015, 0.03), base)
     else:
-        parts += _side_panels(w, d, h - t, base)
+        parts += _side_panels(w, d, h - t, panel)
     panel_low = h * rng.uniform(0.25, 0.55)
     parts.append(
-        box((-w / 2 + 0.04, d / 2 - 0.08, panel_low), (w / 2 - 0.04, d / 2 - 0.06, h - t), base)
+        box((-w / 2 + 0.04, d / 2 - 0.08, panel_low), (w / 2 - 0.04, d / 2 - 0.06, h - t), panel)
     )
     sides = [-1, 1] if w > 1.35 and rng.random() < 0.35 else [int(rng.choice([-1, 1]))]
     if rng.random() < 0.85:
