@@ -44,7 +44,7 @@ def choose_views(furnished: FurnishedRoom, count: int, fov: float, rng: Generato
         close = bool(kind < CLOSE_SHARE)
         across = bool(CLOSE_SHARE <= kind < CLOSE_SHARE + ACROSS_SHARE)
         for _ in range(12):
-            pose = _across(furnished, rng) if across else None
+            pose = view_across(furnished, rng) if across else None
             if pose is None:
                 pose = _candidate(furnished, rng, close)
             score = interest(furnished, probe, pose)
@@ -99,7 +99,7 @@ def _one_of(things: Sequence[Placed], rng: Generator) -> Placed:
     return with_it[int(rng.integers(len(with_it)))]
 
 
-def _across(furnished: FurnishedRoom, rng: Generator) -> Pose | None:
+def view_across(furnished: FurnishedRoom, rng: Generator) -> Pose | None:
     """From behind a table, desk or counter over its top; None where the room has none.
 
     Its top fills the lower part of the picture, as for a person who sits or stands at it.
