@@ -66,7 +66,7 @@ labels in `reference/`, which every backend is compared with. Black has no class
 
 ## Commands
 
-{_commands(provenance)}
+{commands_section(provenance)}
 
 ## Provenance
 
@@ -91,7 +91,11 @@ def _int8(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _commands(provenance: Mapping[str, Any]) -> str:
+def commands_section(provenance: Mapping[str, Any]) -> str:
+    """The commands that made the model, in order, as a block of shell.
+
+    A run that records none is named in a comment.
+    """
     lines: list[str] = []
     for run in provenance["training"]:
         missing = f"# experiment {run['experiment']}: its run folder holds no record of commands"
