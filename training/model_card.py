@@ -98,6 +98,6 @@ def commands_section(provenance: Mapping[str, Any]) -> str:
     """
     lines: list[str] = []
     for run in provenance["training"]:
-        missing = f"# experiment {run['experiment']}: its run folder holds no record of commands"
+        missing = f"# run {run['run']} of experiment {run['experiment']}: no record of its commands"
         lines += run["commands"] or [missing]
     return "\n".join(["```sh", *lines, provenance["command"], "```"])

@@ -48,8 +48,9 @@ def training_history(run_folder: Path) -> list[dict[str, Any]]:
     A run that started from another's weights (``network.start_from``) comes after that one.
 
     Returns:
-        For each run ``experiment``, its name, and ``commands``, those recorded in its folder, which
-        are none if it was trained before runs recorded them or the folder is no longer there.
+        For each ``run``, the name of its folder, ``experiment``, that of its settings, and
+        ``commands``, those recorded in the folder, which are none if it was trained before runs
+        recorded them or the folder is no longer there.
     """
     history: list[dict[str, Any]] = []
     seen: set[Path] = set()
@@ -59,7 +60,8 @@ def training_history(run_folder: Path) -> list[dict[str, Any]]:
         config = folder / "config.yaml"
         settings = yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else {}
         name = settings.get("name", folder.name)
-        history.insert(0, {"experiment": name, "commands": recorded_commands(folder)})
+        commands = recorded_commands(folder)
+        history.insert(0, {"run": folder.name, "experiment": name, "commands": commands})
         start = settings.get("network", {}).get("start_from")
         folder = Path(start) if start else None
     return history

@@ -83,10 +83,13 @@ def check_pictures(bundle, card):
 
 
 def test_a_run_without_a_record_of_commands_says_so():
-    history = [{"experiment": "old", "commands": []}, {"experiment": "new", "commands": ["a", "b"]}]
+    history = [
+        {"run": "first", "experiment": "old", "commands": []},
+        {"run": "second", "experiment": "new", "commands": ["a", "b"]},
+    ]
     text = commands_section({"training": history, "command": "c"})
     first, *others = text.splitlines()[1:-1]
-    assert first == "# experiment old: its run folder holds no record of commands"
+    assert first == "# run first of experiment old: no record of its commands"
     assert others == ["a", "b", "c"]
 
 

@@ -74,10 +74,11 @@ def run_folder(path, name, start_from=""):
 def test_history_begins_with_the_run_that_began_it(tmp_path):
     first = run_folder(tmp_path / "first", "small_crops")
     second = run_folder(tmp_path / "second", "large_crops", first)
-    record_command(first, "python -m training train small_crops.yaml")
+    command = "python -m training train small_crops.yaml"
+    record_command(first, command)
     assert training_history(second) == [
-        {"experiment": "small_crops", "commands": ["python -m training train small_crops.yaml"]},
-        {"experiment": "large_crops", "commands": []},
+        {"run": "first", "experiment": "small_crops", "commands": [command]},
+        {"run": "second", "experiment": "large_crops", "commands": []},
     ]
 
 
