@@ -45,6 +45,8 @@ COLUMNS = {
 Pixels = npt.NDArray[np.uint8]
 Decode = Callable[[Any], Pixels]
 _DISTINCT_IMAGES = 6
+UNKNOWN_TO_CV_BRIDGE = ("uyvy", "yuyv")
+"""The newer names of ``yuv422`` and ``yuv422_yuy2``."""
 UNNAMED_CHANNELS = ("8UC3",)
 """Encodings that don't say which channel is which colour."""
 
@@ -87,7 +89,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def cases(images: list[Pixels], decoding: CvBridgeDecoding) -> Iterator[Case]:
     """All encodings, the raw ones and JPEG and PNG."""
-    for encoding in (*ENCODINGS, *UNNAMED_CHANNELS):
+    for encoding in (*ENCODINGS, *UNKNOWN_TO_CV_BRIDGE, *UNNAMED_CHANNELS):
         messages = [raw_message(image, encoding) for image in images]
         yield Case(encoding, messages, decode_image, decoding.image)
     for suffix in ("jpeg", "png"):

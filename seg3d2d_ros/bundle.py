@@ -64,6 +64,8 @@ class ModelBundle:
     provenance: Mapping[str, Any]
     licence: str
     credits: tuple[str, ...]
+    card_picture: HashedFile | None = None
+    """JPEG that the card shows; older exports have none."""
 
     @classmethod
     def load(cls, path: str | Path, *, check_hashes: bool = True) -> ModelBundle:
@@ -107,6 +109,7 @@ class ModelBundle:
         """Every file of the bundle but bundle.yaml and bundle.sha256."""
         files: list[HashedFile] = [*self.weights, self.card]
         files += [w.binary for w in self.weights if w.binary is not None]
+        files += [self.card_picture] if self.card_picture is not None else []
         for pair in self.reference:
             files += [pair.image, pair.labels]
         return files
@@ -243,6 +246,7 @@ def _bundle_from_mapping(folder: Path, digest: str, mapping: Mapping[str, Any]) 
     temperature = float(mapping["temperature"])
     if not 0 < temperature < math.inf:
         raise ValueError("temperature must be above 0 and finite")
+    picture = mapping.get("card_picture")
     if not mapping["weights"]:
         raise ValueError("it lists no weights")
     return ModelBundle(
@@ -268,4 +272,5 @@ def _bundle_from_mapping(folder: Path, digest: str, mapping: Mapping[str, Any]) 
         provenance=dict(mapping["provenance"]),
         licence=str(mapping["licence"]),
         credits=tuple(str(line) for line in mapping["credits"]),
+        card_picture=HashedFile(*_hashed_file(folder, picture)) if picture else None,
     )

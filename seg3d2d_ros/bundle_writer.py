@@ -22,6 +22,8 @@ from seg3d2d_ros.bundle import FORMAT_VERSION, InputSpec, ModelBundle
 from seg3d2d_ros.bundle_files import FORMATS, BundleError
 from seg3d2d_ros.labels import LabelSpace
 
+CARD_PICTURE = "MODEL_CARD.jpg"
+
 
 @dataclass(frozen=True)
 class WeightsSource:
@@ -49,6 +51,7 @@ def write_bundle(
     provenance: Mapping[str, Any],
     licence: str,
     credits: Sequence[str],
+    card_picture: bytes | None = None,
 ) -> ModelBundle:
     """Write a bundle folder and read it back checked.
 
@@ -70,6 +73,7 @@ def write_bundle(
         provenance: experiment, command, commit, dataset fingerprint, seed.
         licence: SPDX identifier.
         credits: lines that name whose work the model builds on.
+        card_picture: a JPEG that the card shows as ``MODEL_CARD.jpg``.
 
     Raises:
         BundleError: if what was given makes no valid bundle, the folder holds something else, or
@@ -111,6 +115,8 @@ def write_bundle(
             "licence": licence,
             "credits": list(credits),
         }
+        if card_picture is not None:
+            mapping["card_picture"] = _write(work, CARD_PICTURE, card_picture)
         content = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=100).encode()
         digest = _write(work, "bundle.yaml", content)["sha256"]
         _write(work, "bundle.sha256", f"{digest}  bundle.yaml\n".encode())
@@ -172,7 +178,7 @@ def _may_be_replaced(folder: Path) -> bool:
     names = {path.name for path in folder.iterdir()}
     if not names:
         return True
-    known = {"bundle.yaml", "bundle.sha256", "MODEL_CARD.md", "reference"}
+    known = {"bundle.yaml", "bundle.sha256", "MODEL_CARD.md", CARD_PICTURE, "reference"}
     others = {name for name in names - known if not name.startswith("model")}
     return not others and {"bundle.yaml", "bundle.sha256"} <= names
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 def _train(arguments: argparse.Namespace) -> int:
     from training.engine.experiment import load_experiment
+    from training.engine.run_folder import record_command, training_command
     from training.engine.trainer import Trainer
 
     experiment = load_experiment(arguments.experiment, arguments.set)
@@ -24,7 +25,10 @@ def _train(arguments: argparse.Namespace) -> int:
     handler = logging.FileHandler(folder / "log")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(handler)
-    metrics = Trainer(experiment, folder, arguments.device).run()
+    trainer = Trainer(experiment, folder, arguments.device)
+    if trainer.workers.leads:
+        record_command(folder, training_command(arguments.words))
+    metrics = trainer.run()
     if metrics is not None:
         print(json.dumps(metrics, indent=2))
     return 0
@@ -67,7 +71,7 @@ def _export(arguments: argparse.Namespace) -> int:
     bundle = export_run(
         arguments.run_folder,
         arguments.bundle,
-        command=shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        command=shlex.join(["python", "-m", "training", *arguments.words]),
         size=tuple(arguments.size) if arguments.size else None,
         remarks=remarks,
         int8=arguments.int8,
@@ -231,7 +235,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     importlib.import_module("training.rendering.command").add_parser(verbs)
     _add_verbs(verbs)
-    arguments = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    arguments = parser.parse_args(words)
+    arguments.words = words
     if arguments.verb == "rooms":  # needs Open3D, but not the PyTorch that the other verbs need
         return int(arguments.run(arguments))
     try:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from seg3d2d_ros.networks.registry import build_network, geometry
 from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
 from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser
 from seg3d2d_ros.resizing import resize_to_network
+from training.contact_sheet import ParsedPicture, encode_contact_sheet
 from training.data.labelled_frames import JoinedFrames, LabelledFrames
 from training.data.open_frames import open_frames
 from training.engine.calibration import (
@@ -37,6 +37,7 @@ from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.predictor import NetworkPredictor
 from training.model_card import model_card
 from training.onnx_graph import export_onnx, onnx_agreement
+from training.provenance import git_commit, training_history
 from training.quantisation import check_tools, quantise
 from training.weight_storage import store_weights_as_fp16
 
@@ -49,6 +50,8 @@ MAXIMUM_INT8_LOSS = 0.5
 """mIoU in percent that int8 may lose on the val split."""
 INT8_IMAGES = 300
 """Training images on which the ranges of int8 are measured."""
+SHOWN_REFERENCES = 8
+"""Reference images on the model card, at most."""
 
 
 class ExportError(RuntimeError):
@@ -113,14 +116,6 @@ def bundle_metrics(bundle: ModelBundle, dataset: LabelledFrames, config: ParserC
     return evaluate(predict, dataset, bundle.label_space).metrics()
 
 
-def git_commit(folder: Path) -> str:
-    """Commit of the checkout that holds a folder, ``unknown`` outside of one."""
-    done = subprocess.run(
-        ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
-
-
 def export_run(
     run_folder: Path,
     bundle_folder: Path,
@@ -141,7 +136,8 @@ def export_run(
         bundle_folder: folder to write; its name becomes the model's.
         command: the command line, for the provenance.
         size: height and width of the network input instead of the experiment's.
-        references: number of val images stored with their labels, at most.
+        references: number of val images stored with their labels, at most; at least 1. The model
+            card shows up to 8 of them.
         remarks: further Markdown for the model card.
         int8: also store an OpenVINO IR quantised to int8.
 
@@ -151,6 +147,7 @@ def export_run(
     """
     if int8:
         check_tools()
+    commit = git_commit(Path(__file__).parent)  # of the code that runs, whatever comes meanwhile
     run = load_run(run_folder)
     # Kernels are rounded as they are stored before anything is measured: one model in all formats.
     stored = weights_to_safetensors(run.graph.network)
@@ -165,13 +162,15 @@ def export_run(
     temperature = round(fit_temperature(logits, truth), 4)
     run.graph.temperature = temperature
     chosen = np.linspace(0, len(val) - 1, min(references, len(val))).astype(int).tolist()
-    images = [val.load(index)[0] for index in chosen]
+    frames = [val.load(index) for index in chosen]
+    images = [image for image, _ in frames]
     pairs = [(image, predict(image)) for image in images]
     train = training_frames(run.experiment, run.label_space)
     provenance = {
         "experiment": run.experiment.name,
         "command": command,
-        "commit": git_commit(Path(__file__).parent),
+        "training": training_history(run_folder),
+        "commit": commit,
         "dataset": {
             "train": {"frames": len(train), "sha256": train.fingerprint()},
             "val": {"frames": len(val), "sha256": val.fingerprint()},
@@ -199,7 +198,11 @@ def export_run(
             )
 
         def write(
-            folder: Path, pairs: Sequence[Pair], metrics: dict[str, Any], card: str
+            folder: Path,
+            pairs: Sequence[Pair],
+            metrics: dict[str, Any],
+            card: str,
+            picture: bytes | None = None,
         ) -> ModelBundle:
             return write_bundle(
                 folder,
@@ -215,6 +218,7 @@ def export_run(
                 weights=weights,
                 reference=pairs,
                 card=card,
+                card_picture=picture,
                 metrics=metrics,
                 provenance=provenance,
                 licence=run.experiment.licence,
@@ -245,8 +249,14 @@ def export_run(
         }
         if int8:
             metrics["int8"] = _int8_metrics(trial, pairs, val, metrics["miou_fp32"])
-        card = model_card(trial, metrics, provenance, remarks)
-        return write(bundle_folder, pairs, metrics, card)
+        shown = np.linspace(0, len(pairs) - 1, min(SHOWN_REFERENCES, len(pairs))).astype(int)
+        rows = [
+            ParsedPicture(frames[index][0], frames[index][1], pairs[index][1])
+            for index in shown.tolist()
+        ]
+        sheet = encode_contact_sheet(rows, run.label_space)
+        card = model_card(trial, metrics, provenance, remarks, len(rows))
+        return write(bundle_folder, pairs, metrics, card, sheet)
 
 
 def _check_safetensors(bundle: ModelBundle, pairs: Sequence[Pair]) -> None:

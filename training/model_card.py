@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seg3d2d_ros.bundle import ModelBundle
+from seg3d2d_ros.bundle_writer import CARD_PICTURE
 
 
 def model_card(
@@ -15,15 +16,18 @@ def model_card(
     metrics: Mapping[str, Any],
     provenance: Mapping[str, Any],
     remarks: str,
+    pictures: int,
 ) -> str:
-    """Text of a card: what the model is, its figures, where it comes from, remarks, credits.
+    """Text of a card: what the model is, figures, pictures, remarks, where it comes from, credits.
 
     Args:
         bundle: the model.
         metrics: as :meth:`seg3d2d_ros.confusion_matrix.ConfusionMatrix.metrics` gives them, with
             ``data``, the words for what they were measured on.
-        provenance: experiment, command, commit, dataset, seed and steps.
+        provenance: experiment, command, training (see
+            :func:`training.provenance.training_history`), commit, dataset, seed and steps.
         remarks: further Markdown, such as what was seen on other pictures.
+        pictures: how many reference images the contact sheet beside the card shows.
     """
     spec = bundle.input
     rows = "\n".join(
@@ -51,7 +55,18 @@ calibration error of the confidence {metrics["calibration_error"]} % (uncalibrat
 |---|---|
 {rows}
 
+## Pictures
+
+![{pictures} images, their ground truth and the labels parsed from them]({CARD_PICTURE})
+
+{pictures} of the {metrics["data"]}, evenly spread over them, whatever the result. On the right the
+labels in `reference/`, which every backend is compared with. Black has no class.
+
 {remarks.strip()}
+
+## Commands
+
+{commands_section(provenance)}
 
 ## Provenance
 
@@ -74,3 +89,15 @@ def _int8(metrics: Mapping[str, Any]) -> str:
         f"\nQuantised to int8: mIoU {row['miou']} %, labels equal to fp32's on "
         f"{row['label_agreement']} % of the reference pixels."
     )
+
+
+def commands_section(provenance: Mapping[str, Any]) -> str:
+    """The commands that made the model, in order, as a block of shell.
+
+    A run that records none is named in a comment.
+    """
+    lines: list[str] = []
+    for run in provenance["training"]:
+        missing = f"# run {run['run']} of experiment {run['experiment']}: no record of its commands"
+        lines += run["commands"] or [missing]
+    return "\n".join(["```sh", *lines, provenance["command"], "```"])

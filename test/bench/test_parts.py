@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import SimpleNamespace
 
 import cv2
@@ -100,6 +101,44 @@ def test_the_reference_heeds_padding_and_byte_order():
         data=padded.astype(">u2").tobytes(),
     )
     assert (CvBridgeDecoding().image(message) == image).all()
+
+
+@pytest.fixture
+def written_out(monkeypatch):
+    """The steps of cv_bridge, whether it is installed or not."""
+    monkeypatch.setitem(sys.modules, "cv_bridge", None)
+    decoding = CvBridgeDecoding()
+    assert "written out" in decoding.by
+    return decoding
+
+
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def test_the_reference_scales_16_bits_after_the_conversion(written_out, pattern):
+    """cv_bridge.cpp: cvtColor at the source's depth, then convertTo by 255/65535."""
+    image = np.random.default_rng(2).integers(0, 65536, (24, 32), np.uint16)
+    message = SimpleNamespace(
+        height=24, width=32, encoding=f"bayer_{pattern}16", is_bigendian=0, step=64,
+        data=image.astype("<u2").tobytes(),
+    )  # fmt: skip
+    second_row = {"rggb": "BG", "bggr": "RG", "gbrg": "GR", "grbg": "GB"}[pattern]
+    wide = cv2.cvtColor(image, getattr(cv2, f"COLOR_Bayer{second_row}2RGB"))
+    assert (written_out.image(message) == np.rint(wide / 257.0)).all()
+
+
+@pytest.mark.parametrize("encoding", ["uyvy", "yuyv", "nv12", "nv21", "nv24", "8UC3", "16UC1"])
+def test_the_reference_refuses_what_cv_bridge_does_not_know(written_out, encoding):
+    message = SimpleNamespace(height=2, width=2, encoding=encoding, step=4, data=bytes(12))
+    with pytest.raises(ValueError, match=f"no '{encoding}' into rgb8"):
+        written_out.image(message)
+
+
+def test_the_reference_takes_compressed_images_for_colour_of_their_own_depth(written_out):
+    image = np.random.default_rng(3).integers(0, 65536, (4, 6, 3), np.uint16)
+    _, data = cv2.imencode(".png", image[..., ::-1])
+    found = written_out.compressed_image(SimpleNamespace(data=data.tobytes()))
+    assert found.dtype == np.uint16 and (found == image).all()
+    with pytest.raises(ValueError, match="no image in a format"):
+        written_out.compressed_image(SimpleNamespace(data=b"no picture"))
 
 
 def test_a_bundle_of_another_network_is_refused(bundle_path, channel_bundle):

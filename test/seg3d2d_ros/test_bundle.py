@@ -128,6 +128,16 @@ def test_one_changed_byte_anywhere_is_noticed(copy, name):
     assert f"{name} is not the one the bundle was made with" in refusal(copy)
 
 
+def test_a_picture_of_the_card_is_hashed_and_may_be_replaced(write_channel_bundle, tmp_path):
+    with_picture = write_channel_bundle(tmp_path / "model", card_picture=b"a picture")
+    assert with_picture.card_picture.path == tmp_path / "model" / "MODEL_CARD.jpg"
+    assert with_picture.card_picture.read() == b"a picture"
+    (tmp_path / "model" / "MODEL_CARD.jpg").write_bytes(b"b picture")
+    assert "MODEL_CARD.jpg is not the one the bundle was made with" in refusal(tmp_path / "model")
+    assert write_channel_bundle(tmp_path / "model").card_picture is None
+    assert not (tmp_path / "model" / "MODEL_CARD.jpg").exists()
+
+
 def test_tampered_yaml(copy):
     text = (copy / "bundle.yaml").read_text()
     (copy / "bundle.yaml").write_text(text.replace("temperature: 2.0", "temperature: 9.0"))

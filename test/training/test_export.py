@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,7 +17,9 @@ from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
 from training import export, onnx_graph  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.predictor import NetworkPredictor  # noqa: E402
+from training.engine.run_folder import record_command  # noqa: E402
 from training.engine.trainer import Trainer  # noqa: E402
+from training.model_card import commands_section  # noqa: E402
 
 
 @pytest.fixture
@@ -29,8 +32,10 @@ def run_folder(experiment, tmp_path):
 
 def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     target = tmp_path / "models" / "tiny"
+    record_command(run_folder, "python -m training train config/experiments/tiny.yaml")
+    command = "python -m training export run models/tiny"
     written = export.export_run(
-        run_folder, target, command="python -m training export", remarks="Seen on nothing else."
+        run_folder, target, command=command, remarks="Seen on nothing else."
     )
     bundle = ModelBundle.load(target)
     assert bundle.hash == written.hash
@@ -41,6 +46,9 @@ def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     card = (target / "MODEL_CARD.md").read_text()
     assert "Seen on nothing else." in card
     assert f"mIoU {bundle.metrics['miou']} %" in card
+    assert f"train config/experiments/tiny.yaml\n{command}\n```" in card
+    assert f"commit {bundle.provenance['commit']}." in card
+    check_pictures(bundle, card)
 
     run = export.load_run(run_folder)
     predict = NetworkPredictor(run.graph, run.spec)
@@ -51,6 +59,38 @@ def test_a_run_becomes_a_bundle(run_folder, tmp_path):
         labels = parser.parse(image).labels
         assert labels.shape == size
         assert (labels == predict(image)).mean() >= 0.995
+
+
+def check_pictures(bundle, card):
+    """The card shows a sheet that the hashes cover: reference images, truth, reference labels."""
+    assert "](MODEL_CARD.jpg)" in card and "2 of the 2 frames of the val split" in card
+    assert bundle.card_picture in bundle.files()
+    sheet = cv2.imread(str(bundle.card_picture.path))
+    height = 256 * 64 // 96 + 1  # of a tile, rounded
+    assert sheet.shape[0] == 24 + 2 * (height + 6)
+    palette = bundle.label_space.palette()[..., ::-1]
+    for row, pair in enumerate(bundle.reference):
+        top = 24 + row * (height + 6)
+        tiles = [sheet[top : top + height, 262 * k : 262 * k + 256].astype(int) for k in range(3)]
+        image = cv2.resize(cv2.imread(str(pair.image.path)), (256, height))
+        assert np.abs(tiles[0] - image).mean() < 12
+        horizon = tiles[1][:, 128]
+        assert np.abs(horizon[-20:] - palette[1]).mean() < 4  # the floor below
+        assert np.abs(horizon[24:60] - palette[0]).mean() < 4  # the wall, below the ceiling
+        labels = cv2.imread(str(pair.labels.path), cv2.IMREAD_UNCHANGED)
+        labels = cv2.resize(labels, (256, height), interpolation=cv2.INTER_NEAREST)
+        assert np.median(np.abs(tiles[2] - palette[labels])) < 4
+
+
+def test_a_run_without_a_record_of_commands_says_so():
+    history = [
+        {"run": "first", "experiment": "old", "commands": []},
+        {"run": "second", "experiment": "new", "commands": ["a", "b"]},
+    ]
+    text = commands_section({"training": history, "command": "c"})
+    first, *others = text.splitlines()[1:-1]
+    assert first == "# run first of experiment old: no record of its commands"
+    assert others == ["a", "b", "c"]
 
 
 def test_the_graph_takes_any_batch_and_size(run_folder, tmp_path):

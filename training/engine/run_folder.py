@@ -1,9 +1,12 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whose run a folder holds."""
+"""Whose run a folder holds, and what it was trained by."""
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -37,3 +40,39 @@ def claim_folder(folder: Path, experiment: Experiment) -> None:
             f"{folder} holds a run with other settings ({differences(there, wanted)}); choose "
             "another folder with --out"
         )
+
+
+def training_command(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:
+    """The command line of this process, as one would type it.
+
+    Args:
+        words: what follows ``python -m training``.
+        environment: tells whether torchrun started it, and how many processes.
+    """
+    if "TORCHELASTIC_RUN_ID" not in environment:
+        return shlex.join(["python", "-m", "training", *words])
+    nodes = environment.get("GROUP_WORLD_SIZE", "1")
+    machines = ["--standalone"] if nodes == "1" else ["--nnodes", nodes]
+    processes = environment.get("LOCAL_WORLD_SIZE", "1")
+    launcher = ["torchrun", *machines, "--nproc-per-node", processes]
+    return shlex.join([*launcher, "-m", "training", *words])
+
+
+def record_command(folder: Path, command: str) -> None:
+    """Add a command to the folder's ``commands.txt``, unless it is the last one there.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    commands = recorded_commands(folder)
+    if commands[-1:] == [command]:
+        return
+    temporary = folder / ".commands.txt"
+    temporary.write_text("\n".join([*commands, command]) + "\n", encoding="utf-8")
+    temporary.replace(folder / "commands.txt")
+
+
+def recorded_commands(folder: Path) -> list[str]:
+    """The commands that trained in a folder, in order; none if it records none."""
+    path = folder / "commands.txt"
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

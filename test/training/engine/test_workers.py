@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint  # noqa: E402
+from training.engine.run_folder import recorded_commands  # noqa: E402
 
 GRADIENTS = """
 import json, sys, torch
@@ -66,3 +68,7 @@ def test_two_processes_make_one_run(repository, experiment, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "metrics.json").read_text())["steps"] == 4
     assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 4
+    assert recorded_commands(folder) == [
+        "torchrun --standalone --nproc-per-node 2 -m training train "
+        + shlex.join([str(path), "--out", str(folder)])
+    ]
