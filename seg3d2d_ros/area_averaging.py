@@ -5,7 +5,8 @@
 INTER_AREA visits each sample in a scalar loop where a side shrinks by no whole number. Here rows
 are averaged first, all those at once that have the same place in the pattern of the two heights: of
 480 rows to 256, 15 rows become 8 and that 32 times, so OpenCV's vector code handles 32 rows in one
-call. INTER_AREA then has only the rows left over to make narrower.
+call. Of the rows made, OpenCV then averages the columns: by INTER_AREA, or where two become one by
+INTER_LINEAR, which takes each from half-way between two and has vector code.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def average_areas(
     if halved or image.size < _SAMPLES_PER_STEP * sum(map(len, pattern.steps)):
         return None
     lower = _average_rows(image, pattern)
-    averaged = cv2.resize(lower, (width, height), interpolation=cv2.INTER_AREA)
+    in_pairs = image.shape[1] == 2 * width
+    interpolation = cv2.INTER_LINEAR if in_pairs else cv2.INTER_AREA
+    averaged = cv2.resize(lower, (width, height), interpolation=interpolation)
     rounded: npt.NDArray[np.uint8] = cv2.convertScaleAbs(averaged)
     return rounded.reshape(height, width, -1)  # OpenCV drops a single channel
 
