@@ -60,9 +60,12 @@ def resize_nearest(labels: npt.NDArray[Any], height: int, width: int) -> npt.NDA
     """A label image at another size by nearest neighbour, pixel centres at half integers."""
     if labels.shape == (height, width):
         return np.ascontiguousarray(labels)
+    rows = min(len(labels), height)
     resized: npt.NDArray[Any] = cv2.resize(
-        labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        labels, (width, rows), interpolation=cv2.INTER_NEAREST_EXACT
     )
+    if rows < height:  # whole rows are copied faster than their pixels are looked up again
+        resized = resized.take(nearest_pixels(rows, height), axis=0)
     return resized
 
 
