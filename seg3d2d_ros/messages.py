@@ -48,7 +48,7 @@ def image_message(header: Header, pixels: npt.NDArray[Any]) -> Image:
     message.encoding = _ENCODINGS[pixels.dtype, pixels.ndim]
     message.is_bigendian = int(sys.byteorder == "big")
     message.step = pixels[0].nbytes
-    message.data = _byte_array(pixels.tobytes())
+    message.data = _byte_array(pixels)
     return message
 
 
@@ -61,7 +61,7 @@ def compressed_label_message(header: Header, labels: npt.NDArray[Any]) -> Compre
     encoded, png = cv2.imencode(".png", labels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not encoded:
         raise RuntimeError("OpenCV can't write PNG here")
-    message.data = _byte_array(png.tobytes())
+    message.data = _byte_array(png)
     return message
 
 
@@ -104,6 +104,8 @@ def describes_image(camera_info: Any, height: int, width: int) -> bool:
     return True
 
 
-def _byte_array(data: bytes) -> array.array[int]:
+def _byte_array(pixels: npt.NDArray[Any]) -> array.array[int]:
     # the one type that rclpy takes without looking at every byte, in every distribution
-    return array.array("B", data)
+    data = array.array("B")
+    data.frombytes(np.ascontiguousarray(pixels).view(np.uint8).data)
+    return data

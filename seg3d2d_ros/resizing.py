@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from seg3d2d_ros.area_averaging import average_areas
 from seg3d2d_ros.bundle import InputSpec
 
 
@@ -46,6 +47,10 @@ def resize_to_network(image: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDAr
     height, width = network_size(spec, *image.shape[:2])
     if (height, width) == image.shape[:2]:
         return np.ascontiguousarray(image)
+    if height <= image.shape[0] and width <= image.shape[1]:
+        averaged = average_areas(image, height, width)
+        if averaged is not None:
+            return averaged
     interpolation = cv2.INTER_AREA if _shrinks(image.shape, (height, width)) else cv2.INTER_LINEAR
     resized: npt.NDArray[np.uint8] = cv2.resize(image, (width, height), interpolation=interpolation)
     return resized
@@ -55,9 +60,12 @@ def resize_nearest(labels: npt.NDArray[Any], height: int, width: int) -> npt.NDA
     """A label image at another size by nearest neighbour, pixel centres at half integers."""
     if labels.shape == (height, width):
         return np.ascontiguousarray(labels)
+    rows = min(len(labels), height)
     resized: npt.NDArray[Any] = cv2.resize(
-        labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        labels, (width, rows), interpolation=cv2.INTER_NEAREST_EXACT
     )
+    if rows < height:  # whole rows are copied faster than their pixels are looked up again
+        resized = resized.take(nearest_pixels(rows, height), axis=0)
     return resized
 
 

@@ -1,5 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
+import cv2
 import numpy as np
 import pytest
 
@@ -69,6 +70,26 @@ def test_resizing_by_matrices_is_that_of_opencv(source, target):
     assert np.allclose(rows.sum(1), 1, atol=1e-5) and np.allclose(columns.sum(1), 1, atol=1e-5)
     ours = np.einsum("hH,HWc,wW->hwc", rows, image.astype(np.float64), columns, optimize=True)
     assert np.abs(ours - expected).max() <= 1.01
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ((256, 320), (480, 640)),
+        ((224, 384), (1080, 1920)),
+        ((224, 384), (97, 1920)),
+        ((97, 131), (480, 100)),
+        ((256, 320), (256, 640)),
+        ((1, 7), (11, 3)),
+    ],
+)
+def test_resize_nearest_is_that_of_opencv(source, target, dtype):
+    labels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, source, dtype)
+    expected = cv2.resize(labels, target[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    resized = resize_nearest(labels, *target)
+    assert np.array_equal(resized, expected) and resized.dtype == dtype
+    assert resized.flags.c_contiguous
 
 
 @pytest.mark.parametrize(("source", "target"), [(320, 640), (256, 480), (7, 100), (100, 7), (9, 9)])
