@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -61,4 +61,6 @@ class DecodeAhead(Generic[T]):
         except BaseException as error:  # handed to the consumer, whatever it is
             self._fault = error
         finally:
+            if isinstance(self._items, Generator):  # what it opened is closed by who opened it
+                self._items.close()
             self._ready.put(_END)
