@@ -139,7 +139,7 @@ class SceneParser:
         """The first part of :meth:`parse`, which another thread can do meanwhile.
 
         Args:
-            image: RGB, (H, W, 3) uint8, any size and strides; don't write to it before it is parsed.
+            image: RGB, (H, W, 3) uint8, any size and strides; not to be written to until parsed.
         """
         fault = _fault(image)
         if fault:
@@ -148,7 +148,8 @@ class SceneParser:
         # A backend that resizes on its device has nothing but finished labels cross to the host.
         resizes = self._backend.resizes
         pixels = image if resizes else resize_to_network(image, self.bundle.input)
-        return PreparedImage(pixels, *image.shape[:2], perf_counter() - start)
+        height, width = image.shape[:2]
+        return PreparedImage(pixels, height, width, perf_counter() - start)
 
     def parse(
         self, image: npt.NDArray[np.uint8] | PreparedImage, *, with_confidence: bool = False

@@ -19,7 +19,8 @@ class DecodeAhead(Generic[T]):
     """Runs an iterable in a thread and keeps up to ``depth`` of its items ready.
 
     What the iterable raises is raised to who iterates over this. Use it as a context manager, which
-    starts the thread and ends it, also when not all items were taken.
+    starts the thread and ends it, also when not all items were taken. A generator is closed by the
+    thread, in which it opened what it reads.
     """
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
@@ -54,13 +55,15 @@ class DecodeAhead(Generic[T]):
 
     def _run(self) -> None:
         try:
-            for item in self._items:
-                if self._stop.is_set():
-                    return
-                self._ready.put(item)
+            try:
+                for item in self._items:
+                    if self._stop.is_set():
+                        return
+                    self._ready.put(item)
+            finally:
+                if isinstance(self._items, Generator):
+                    self._items.close()
         except BaseException as error:  # handed to the consumer, whatever it is
             self._fault = error
         finally:
-            if isinstance(self._items, Generator):  # what it opened is closed by who opened it
-                self._items.close()
             self._ready.put(_END)

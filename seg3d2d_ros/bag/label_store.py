@@ -75,8 +75,8 @@ class LabelStore:
                 ) from error
             with (self.folder / _LABELS).open("ab+", buffering=0) as file:
                 self._file = file.fileno()
+                self._claim(json.dumps(job, indent=1))
                 try:
-                    self._claim(json.dumps(job, indent=1))
                     yield
                 finally:
                     if self.is_empty():
@@ -86,8 +86,8 @@ class LabelStore:
         file = self.folder / _JOB
         if any(self.folder.glob("*.png")):
             raise BagLabelError(
-                f"{self.folder} holds labels that an older version of seg3d2d began; remove it, and "
-                "the same command starts anew"
+                f"{self.folder} holds labels that an older version of seg3d2d began; remove it, "
+                "and the same command starts anew"
             )
         if not file.exists():  # what is left of a job whose removal was interrupted
             os.ftruncate(self._file, 0)

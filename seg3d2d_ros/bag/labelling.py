@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -66,7 +68,9 @@ def label_bag(
     stamp; the k-th lies behind the k-th labelled image. ``<label topic>_info_yaml`` names the ids.
 
     An interrupted call leaves the labels so far in a hidden folder beside ``out``; the same call
-    goes on from there and gives the same bag.
+    goes on from there and gives the same bag. A thread prepares the next image while one is
+    labelled; what waits is at the network's size, unless the backend resizes on its device. OpenCV
+    has one thread meanwhile, in the whole process.
 
     Args:
         source: the bag and its camera.
@@ -84,7 +88,8 @@ def label_bag(
     try:
         _check(source, out, label_topic)
         with store.held(_job(source, parser)):
-            labelled, resumed, faults = _label(source, parser, store, watch)
+            with _one_opencv_thread():
+                labelled, resumed, faults = _label(source, parser, store, watch)
             if not labelled:
                 raise BagLabelError(
                     f"none of the {len(faults)} images of {source.path} could be labelled"
@@ -170,19 +175,35 @@ def _label(
     return labelled, resumed, faults
 
 
+@contextlib.contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """OpenCV's idle threads spin for a while, on cores that the network has use for."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+_Prepared = PreparedImage | ParseFailure | FrameFault
+
+
 def _prepared(
     source: RosbagSource, parser: SceneParser, labelled: Collection[int]
-) -> Iterator[tuple[_Image | None, PreparedImage | ParseFailure | FrameFault | None]]:
+) -> Iterator[tuple[_Image | None, _Prepared | None]]:
     """Each image and what is to be parsed of it, None where it is labelled already."""
     for raw in source.raw_images():
-        if raw.index in labelled:
-            yield _image(raw), None
-            continue
-        frame = source.decode(raw)
-        if isinstance(frame, FrameFault):
-            yield None, frame
-        else:
-            yield _image(raw), parser.prepare(frame.image)
+        yield (_image(raw), None) if raw.index in labelled else _prepare(source, parser, raw)
+
+
+def _prepare(
+    source: RosbagSource, parser: SceneParser, raw: RawMessage
+) -> tuple[_Image | None, _Prepared]:
+    frame = source.decode(raw)
+    if isinstance(frame, FrameFault):
+        return None, frame
+    return _image(raw), parser.prepare(frame.image)
 
 
 def _image(raw: RawMessage) -> _Image:
