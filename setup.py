@@ -66,7 +66,7 @@ OPENCV = ["opencv-python-headless>=4.8"]
 OPENVINO = ["openvino>=2024.4"]
 ONNXRUNTIME = ["onnxruntime>=1.18"]
 TORCH = ["torch>=2.5", "safetensors>=0.4.5"]
-BAGS = ["rosbags>=0.11.9", "tqdm>=4.60"]
+BAGS = ["rosbags>=0.11.9", "lz4>=4.0", "tqdm>=4.60"]
 TRAINING = [
     *TORCH,
     "onnx>=1.16",

@@ -61,6 +61,24 @@ class ParseResult:
 
 
 @dataclass(frozen=True)
+class PreparedImage:
+    """What :meth:`SceneParser.prepare` makes of an image.
+
+    Attributes:
+        pixels: what the backend takes, RGB, (h, w, 3) uint8; of an image of the network's size, or
+            where the backend resizes on its device, the image itself.
+        height: of the image.
+        width: of the image.
+        preprocess_s: seconds spent.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    height: int
+    width: int
+    preprocess_s: float
+
+
+@dataclass(frozen=True)
 class ParseFailure:
     """Why one image could not be parsed, in one sentence. The parser stays usable."""
 
@@ -70,7 +88,7 @@ class ParseFailure:
 class SceneParser:
     """Parses images with the network of a bundle.
 
-    Not thread-safe: one parser belongs to one thread at a time.
+    Not thread-safe but for ``prepare``: one parser belongs to one thread at a time.
 
     Raises:
         ParserError: if the backend, device or precision can't be had here.
@@ -117,36 +135,49 @@ class SceneParser:
         if isinstance(result, ParseFailure):
             raise ParserError(f"bundle {self.bundle.path} does not run: {result.reason}")
 
-    def parse(
-        self, image: npt.NDArray[np.uint8], *, with_confidence: bool = False
-    ) -> ParseResult | ParseFailure:
-        """Label every pixel of an image.
+    def prepare(self, image: npt.NDArray[np.uint8]) -> PreparedImage | ParseFailure:
+        """The first part of :meth:`parse`, which another thread can do meanwhile.
 
         Args:
-            image: RGB, (H, W, 3) uint8, any size and strides.
-            with_confidence: also compute the confidence image.
+            image: RGB, (H, W, 3) uint8, any size and strides; not to be written to until parsed.
         """
         fault = _fault(image)
         if fault:
             return ParseFailure(fault)
         start = perf_counter()
-        height, width = image.shape[:2]
         # A backend that resizes on its device has nothing but finished labels cross to the host.
-        whole = self._backend.resizes
-        given = image if whole else resize_to_network(image, self.bundle.input)
-        preprocessed = perf_counter()
+        resizes = self._backend.resizes
+        pixels = image if resizes else resize_to_network(image, self.bundle.input)
+        height, width = image.shape[:2]
+        return PreparedImage(pixels, height, width, perf_counter() - start)
+
+    def parse(
+        self, image: npt.NDArray[np.uint8] | PreparedImage, *, with_confidence: bool = False
+    ) -> ParseResult | ParseFailure:
+        """Label every pixel of an image.
+
+        Args:
+            image: RGB, (H, W, 3) uint8, any size and strides; or what :meth:`prepare` made of it.
+            with_confidence: also compute the confidence image.
+        """
+        prepared = image if isinstance(image, PreparedImage) else self.prepare(image)
+        if isinstance(prepared, ParseFailure):
+            return prepared
+        start = perf_counter()
         try:
-            labels, confidence = self._backend.infer(given, with_confidence=with_confidence)
+            labels, confidence = self._backend.infer(
+                prepared.pixels, with_confidence=with_confidence
+            )
         except BackendError as error:
             return ParseFailure(str(error))
         inferred = perf_counter()
         labels = labels.astype(self.bundle.label_space.dtype, copy=False)
-        if not whole:
-            labels = resize_nearest(labels, height, width)
+        if not self._backend.resizes:
+            labels = resize_nearest(labels, prepared.height, prepared.width)
             if confidence is not None:
-                confidence = resize_nearest(confidence, height, width)
+                confidence = resize_nearest(confidence, prepared.height, prepared.width)
         done = perf_counter()
-        timings = Timings(preprocessed - start, inferred - preprocessed, done - inferred)
+        timings = Timings(prepared.preprocess_s, inferred - start, done - inferred)
         return ParseResult(labels, confidence, timings)
 
     def parse_batch(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -19,7 +19,8 @@ class DecodeAhead(Generic[T]):
     """Runs an iterable in a thread and keeps up to ``depth`` of its items ready.
 
     What the iterable raises is raised to who iterates over this. Use it as a context manager, which
-    starts the thread and ends it, also when not all items were taken.
+    starts the thread and ends it, also when not all items were taken. A generator is closed by the
+    thread, in which it opened what it reads.
     """
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
@@ -54,10 +55,14 @@ class DecodeAhead(Generic[T]):
 
     def _run(self) -> None:
         try:
-            for item in self._items:
-                if self._stop.is_set():
-                    return
-                self._ready.put(item)
+            try:
+                for item in self._items:
+                    if self._stop.is_set():
+                        return
+                    self._ready.put(item)
+            finally:
+                if isinstance(self._items, Generator):
+                    self._items.close()
         except BaseException as error:  # handed to the consumer, whatever it is
             self._fault = error
         finally:

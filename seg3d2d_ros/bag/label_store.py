@@ -7,12 +7,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import shutil
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
+import lz4.frame
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +23,12 @@ from seg3d2d_ros.atomic_file import write_file
 
 _JOB = "job.json"
 _LOCK = "lock"
+_LABELS = "labels"
+
+_HEADER = struct.Struct("<IIIII")
+"""Image's index, height, width, bytes of a pixel, bytes of the LZ4 frame that follows."""
+_CHECKSUM = struct.Struct("<I")
+"""CRC-32 of header and frame, behind them."""
 
 
 class BagLabelError(Exception):
@@ -27,7 +36,11 @@ class BagLabelError(Exception):
 
 
 class LabelStore:
-    """Label images as ``<index>.png`` in a folder that belongs to one job.
+    """Label images in a file of a folder that belongs to one job.
+
+    The file is a row of records, each with a checksum: a header, then the pixels as an LZ4 frame,
+    for time is dearer here than room. Whatever ends the process, at most the last record is torn;
+    it is taken away, with all that follows a damaged one, when the job goes on.
 
     All methods raise OSError where the folder can't be read or written.
 
@@ -37,6 +50,9 @@ class LabelStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._file = -1
+        self._records: dict[int, tuple[int, int]] = {}  # index: place and size in the file
+        self._end = 0
 
     @contextlib.contextmanager
     def held(self, job: Mapping[str, Any]) -> Iterator[None]:
@@ -57,18 +73,26 @@ class LabelStore:
                     f"another process is writing {self.folder}; wait for it, or choose another "
                     "name for the new bag"
                 ) from error
-            self._claim(json.dumps(job, indent=1))
-            try:
-                yield
-            finally:
-                if self.is_empty():
-                    self.remove()
+            with (self.folder / _LABELS).open("ab+", buffering=0) as file:
+                self._file = file.fileno()
+                self._claim(json.dumps(job, indent=1))
+                try:
+                    yield
+                finally:
+                    if self.is_empty():
+                        self.remove()
 
     def _claim(self, job: str) -> None:
         file = self.folder / _JOB
-        if not file.exists() or self.is_empty():
-            for label in self.folder.glob("*.png"):  # of a job whose removal was interrupted
-                label.unlink()
+        if any(self.folder.glob("*.png")):
+            raise BagLabelError(
+                f"{self.folder} holds labels that an older version of seg3d2d began; remove it, "
+                "and the same command starts anew"
+            )
+        if not file.exists():  # what is left of a job whose removal was interrupted
+            os.ftruncate(self._file, 0)
+        self._find_records()
+        if self.is_empty():
             write_file(file, job.encode())
         elif file.read_text() != job:
             raise BagLabelError(
@@ -76,40 +100,75 @@ class LabelStore:
                 "remove it, or choose another name for the new bag"
             )
 
+    def _find_records(self) -> None:
+        """Look through the file up to its end or the first record that is torn or damaged."""
+        self._records, self._end = {}, 0
+        while True:
+            header = os.pread(self._file, _HEADER.size, self._end)
+            if len(header) < _HEADER.size:
+                break
+            index, *_, frame_size = _HEADER.unpack(header)
+            size = _HEADER.size + frame_size + _CHECKSUM.size
+            if not _is_whole(os.pread(self._file, size, self._end), size):
+                break
+            self._records[index] = (self._end, size)
+            self._end += size
+        os.ftruncate(self._file, self._end)
+
     def __contains__(self, index: int) -> bool:
-        return self._file(index).exists()
+        return index in self._records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def indices(self) -> frozenset[int]:
+        """Of the images that have labels now."""
+        return frozenset(self._records)
 
     def is_empty(self) -> bool:
         """Whether there is no label image."""
-        return not any(self.folder.glob("*.png"))
+        return not self._records
 
     def write(self, index: int, labels: npt.NDArray[Any]) -> None:
-        """Keep a label image, (H, W) uint8 or uint16.
-
-        Raises:
-            BagLabelError: if OpenCV can't encode it.
-        """
-        encoded, data = cv2.imencode(".png", labels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        if not encoded:
-            raise BagLabelError("OpenCV can't write PNG here; install opencv-python-headless again")
-        write_file(self._file(index), data.tobytes())
+        """Keep a label image, (H, W) uint8 or uint16."""
+        frame = lz4.frame.compress(np.ascontiguousarray(labels, f"<u{labels.itemsize}"))
+        content = _HEADER.pack(index, *labels.shape, labels.itemsize, len(frame)) + frame
+        record = content + _CHECKSUM.pack(zlib.crc32(content))
+        try:
+            left = memoryview(record)
+            while left:  # what fits is written before the lack of room is told
+                left = left[os.write(self._file, left) :]
+        except OSError:
+            os.ftruncate(self._file, self._end)
+            raise
+        self._records[index] = (self._end, len(record))
+        self._end += len(record)
 
     def read(self, index: int) -> npt.NDArray[Any]:
         """A label image as it was written.
 
         Raises:
-            BagLabelError: if it is damaged.
+            BagLabelError: if it has been damaged since.
         """
-        file = self._file(index)
-        data = np.frombuffer(file.read_bytes(), np.uint8)
-        labels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-        if labels is None:
-            raise BagLabelError(f"{file} is damaged; remove it, and the same command goes on")
+        place, size = self._records[index]
+        record = os.pread(self._file, size, place)
+        if not _is_whole(record, size):
+            raise BagLabelError(
+                f"{self.folder / _LABELS} has been damaged; the same command labels anew what is "
+                "lost, and goes on"
+            )
+        _, height, width, pixel_bytes, _ = _HEADER.unpack_from(record)
+        pixels = lz4.frame.decompress(memoryview(record)[_HEADER.size : -_CHECKSUM.size])
+        labels: npt.NDArray[Any] = np.frombuffer(pixels, f"<u{pixel_bytes}").reshape(height, width)
         return labels
 
     def remove(self) -> None:
         """Remove the folder, as far as that can be done."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _file(self, index: int) -> Path:
-        return self.folder / f"{index:06d}.png"
+
+def _is_whole(record: bytes, size: int) -> bool:
+    if len(record) < size:
+        return False
+    content = memoryview(record)[: -_CHECKSUM.size]
+    return _CHECKSUM.unpack_from(record, len(content)) == (zlib.crc32(content),)

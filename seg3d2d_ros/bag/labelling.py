@@ -4,26 +4,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from seg3d2d_ros.bag.decode_ahead import DecodeAhead
 from seg3d2d_ros.bag.frame_source import FrameFault
 from seg3d2d_ros.bag.label_store import BagLabelError, LabelStore
-from seg3d2d_ros.bag.rosbag_source import RosbagSource
+from seg3d2d_ros.bag.rosbag_source import RawMessage, RosbagSource
 from seg3d2d_ros.bag.topic_copy import copy_custom_data, copy_topic
 from seg3d2d_ros.bag.writer import BagWriteError, new_bag
 from seg3d2d_ros.label_info import label_info_yaml
-from seg3d2d_ros.parser import ParseFailure, SceneParser
+from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.parser import ParseFailure, PreparedImage, SceneParser
 
 LABEL_TOPIC = "/parse/label"
 """Where the parse node publishes by default."""
+
+_PREPARED_AHEAD = 1
+"""Preparing an image takes less time than labelling one, so one is enough; images may be large."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,9 @@ def label_bag(
     stamp; the k-th lies behind the k-th labelled image. ``<label topic>_info_yaml`` names the ids.
 
     An interrupted call leaves the labels so far in a hidden folder beside ``out``; the same call
-    goes on from there and gives the same bag.
+    goes on from there and gives the same bag. A thread prepares the next image while one is
+    labelled; what waits is at the network's size, unless the backend resizes on its device. OpenCV
+    has one thread meanwhile, in the whole process.
 
     Args:
         source: the bag and its camera.
@@ -79,13 +88,15 @@ def label_bag(
     try:
         _check(source, out, label_topic)
         with store.held(_job(source, parser)):
-            images, resumed, faults = _label(source, parser, store, watch)
-            if len(faults) == images:
+            with _one_opencv_thread():
+                labelled, resumed, faults = _label(source, parser, store, watch)
+            if not labelled:
                 raise BagLabelError(
-                    f"none of the {images} images of {source.path} could be labelled"
+                    f"none of the {len(faults)} images of {source.path} could be labelled"
                     + (f"; the first: {faults[0].reason}" if faults else "")
                 )
-            missing = _assemble(source, out, store, parser, label_topic)
+            label_space = parser.bundle.label_space
+            missing = _assemble(source, out, store, labelled, label_space, label_topic)
             store.remove()
     except (OSError, BagWriteError) as error:
         cause = error.__cause__ or error  # what a BagWriteError says besides is said here
@@ -95,7 +106,8 @@ def label_bag(
             f"the labelled bag {out} can't be written ({reason}); make room or choose another place"
             f"{'' if store.is_empty() else kept}"
         ) from error
-    return LabelledBag(images, images - len(faults), resumed, faults, missing)
+    images = len(labelled) + len(faults)
+    return LabelledBag(images, len(labelled), resumed, faults, missing)
 
 
 def _check(source: RosbagSource, out: Path, label_topic: str) -> None:
@@ -124,41 +136,94 @@ def _job(source: RosbagSource, parser: SceneParser) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, order=True)
+class _Image:
+    """An image that can be labelled, by its header's stamp.
+
+    Attributes:
+        stamp_ns: nanoseconds.
+        index: its running number.
+        header: as it is serialised, with the four bytes of encapsulation.
+    """
+
+    stamp_ns: int
+    index: int
+    header: bytes
+
+
 def _label(
     source: RosbagSource, parser: SceneParser, store: LabelStore, watch: Callable[[int], None]
-) -> tuple[int, int, list[FrameFault]]:
-    """Label what is not yet.
+) -> tuple[list[_Image], int, list[FrameFault]]:
+    """Label what is not yet, while a thread reads, decodes and resizes the next image.
 
     Returns:
-        How many images there are, how many were labelled already, and the faults of the others.
+        The images that have labels now, how many had them before, and the faults of the others.
     """
-    images, resumed, faults = 0, 0, []
+    labelled: list[_Image] = []
+    faults: list[FrameFault] = []
+    resumed = len(store)
+    with DecodeAhead(_prepared(source, parser, store.indices()), _PREPARED_AHEAD) as images:
+        for done, (image, prepared) in enumerate(images, start=1):
+            result = parser.parse(prepared) if isinstance(prepared, PreparedImage) else prepared
+            if isinstance(result, (FrameFault, ParseFailure)):
+                faults.append(FrameFault(f"{done - 1:06d}", result.reason))
+            elif image is not None:
+                if result is not None:
+                    store.write(image.index, result.labels)
+                labelled.append(image)
+            watch(done)
+    return labelled, resumed, faults
+
+
+@contextlib.contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """OpenCV's idle threads spin for a while, on cores that the network has use for."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+_Prepared = PreparedImage | ParseFailure | FrameFault
+
+
+def _prepared(
+    source: RosbagSource, parser: SceneParser, labelled: Collection[int]
+) -> Iterator[tuple[_Image | None, _Prepared | None]]:
+    """Each image and what is to be parsed of it, None where it is labelled already."""
     for raw in source.raw_images():
-        images += 1
-        if raw.index in store:
-            resumed += 1
-            watch(images)
-            continue
-        frame = source.decode(raw)
-        result = frame if isinstance(frame, FrameFault) else parser.parse(frame.image)
-        if isinstance(result, (FrameFault, ParseFailure)):
-            faults.append(FrameFault(f"{raw.index:06d}", result.reason))
-        else:
-            store.write(raw.index, result.labels)
-        watch(images)
-    return images, resumed, faults
+        yield (_image(raw), None) if raw.index in labelled else _prepare(source, parser, raw)
+
+
+def _prepare(
+    source: RosbagSource, parser: SceneParser, raw: RawMessage
+) -> tuple[_Image | None, _Prepared]:
+    frame = source.decode(raw)
+    if isinstance(frame, FrameFault):
+        return None, frame
+    return _image(raw), parser.prepare(frame.image)
+
+
+def _image(raw: RawMessage) -> _Image:
+    # four bytes of encapsulation, two of four each for the stamp, length of the frame id, frame id
+    order = "<" if raw.data[1] else ">"
+    seconds, nanoseconds, length = struct.unpack_from(f"{order}iII", raw.data, 4)
+    stamp_ns = seconds * 1_000_000_000 + nanoseconds
+    return _Image(stamp_ns, raw.index, bytes(raw.data[: 16 + length]))
 
 
 def _assemble(
-    source: RosbagSource, out: Path, store: LabelStore, parser: SceneParser, label_topic: str
+    source: RosbagSource,
+    out: Path,
+    store: LabelStore,
+    images: list[_Image],
+    label_space: LabelSpace,
+    label_topic: str,
 ) -> dict[str, int]:
     """Write the bag; returns how many messages by topic were not there to be copied."""
-    by_stamp = sorted(
-        (raw.stamp_ns, raw.index, raw.data[: _header_end(raw.data)])
-        for raw in source.raw_images()
-        if raw.index in store and raw.stamp_ns is not None
-    )
-    following: Iterator[tuple[int, int, bytes]] = iter(by_stamp)
+    following = iter(sorted(images))
     files = list(source.path.iterdir()) if source.path.is_dir() else [source.path]
     bag = new_bag(out, mcap=any(".mcap" in file.name for file in files), work=store.folder / "bag")
     with source.opened() as reader, bag as (writer, typestore):
@@ -178,9 +243,9 @@ def _assemble(
             if index not in store:
                 continue
             if not labels.count:
-                labels.write_info(label_info_yaml(parser.bundle.label_space, 0.0), recorded_ns)
-            _, number, header = next(following)
-            labels.write(header, store.read(number), recorded_ns)
+                labels.write_info(label_info_yaml(label_space, 0.0), recorded_ns)
+            image = next(following)
+            labels.write(image.header, store.read(image.index), recorded_ns)
     return dict(+missing)
 
 
@@ -219,9 +284,3 @@ class _LabelWriter:
         data = self._typestore.serialize_cdr(message, self._images.msgtype)
         self._writer.write(self._images, recorded_ns, data)
         self.count += 1
-
-
-def _header_end(data: bytes) -> int:
-    """Number of bytes up to the end of the frame id: 4 of encapsulation, stamp, length, text."""
-    (length,) = struct.unpack_from("<I" if data[1] else ">I", data, 12)
-    return int(16 + length)

@@ -57,6 +57,18 @@ def test_strided_views_are_read_as_they_are(parser):
     )
 
 
+@pytest.mark.parametrize("size", [(48, 64), (120, 90), (27, 200)])
+def test_a_prepared_image_gives_the_same(parser, size):
+    image = noise(*size)
+    whole = parser.parse(image, with_confidence=True)
+    prepared = parser.prepare(image)
+    assert not isinstance(parser.parse(noise(48, 64, 1)), ParseFailure)  # another between
+    parts = parser.parse(prepared, with_confidence=True)
+    assert np.array_equal(parts.labels, whole.labels)
+    assert np.array_equal(parts.confidence, whole.confidence)
+    assert parts.timings.preprocess_s == prepared.preprocess_s > 0
+
+
 def test_a_result_outlives_the_next_image(parser):
     first = parser.parse(noise(48, 64, 1))
     kept = first.labels.copy()
@@ -78,6 +90,7 @@ def test_what_is_no_image_is_a_failure_and_the_parser_goes_on(parser, image):
     result = parser.parse(image)
     assert isinstance(result, ParseFailure)
     assert "image" in result.reason
+    assert parser.prepare(image) == result
     assert not isinstance(parser.parse(noise(48, 64)), ParseFailure)
 
 

@@ -49,3 +49,30 @@ def test_leaving_early_ends_the_thread():
     with DecodeAhead(iter(int, 1), 2) as items:
         next(iter(items))
     assert threading.active_count() == before
+
+
+def test_a_generator_is_closed_in_the_thread_that_ran_it():
+    threads = []
+
+    def numbers():
+        try:
+            while True:
+                yield threading.current_thread()
+        finally:
+            threads.append(threading.current_thread())
+
+    with DecodeAhead(numbers(), 2) as items:
+        worker = next(iter(items))
+        assert not threads
+    assert threads == [worker] and worker is not threading.current_thread()
+
+
+def test_a_fault_of_closing_reaches_the_consumer():
+    def faulty():
+        try:
+            yield 1
+        finally:
+            raise ValueError("can't be closed")
+
+    with pytest.raises(ValueError, match="can't be closed"), DecodeAhead(faulty(), 1) as items:
+        assert list(items) == [1]

@@ -56,11 +56,82 @@ def test_one_process_at_a_time(store):
         assert 0 in store
 
 
-@pytest.mark.parametrize("left", [0, 20])
-def test_a_damaged_label_image_is_named(store, left):
+@pytest.fixture
+def three(store):
+    """Content of the file with labels of the images 0 to 2, and where each record ends."""
+    ends = []
+    with store.held({"bag": "a"}):
+        for index in range(3):
+            store.write(index, LABELS + index)
+            ends.append((store.folder / "labels").stat().st_size)
+    return (store.folder / "labels").read_bytes(), ends
+
+
+def cut_off(content, place):
+    return content[:place]
+
+
+def changed(content, place):
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def extended(content, place):
+    """As where a file system had room for a file's length before its content."""
+    return content[:place] + bytes(1000)
+
+
+@pytest.mark.parametrize("damaged", [cut_off, changed, extended])
+def test_wherever_the_file_is_damaged_the_labels_before_are_kept(store, three, damaged):
+    content, ends = three
+    for place in range(len(content)):
+        (store.folder / "labels").write_bytes(damaged(content, place))
+        again = LabelStore(store.folder)
+        with again.held({"bag": "a"}):
+            whole = sum(end <= place for end in ends)
+            assert again.indices() == set(range(whole))
+            for index in range(whole, 3):
+                again.write(index, LABELS + index)
+            assert all((again.read(index) == LABELS + index).all() for index in range(3))
+        assert (store.folder / "labels").read_bytes() == content
+
+
+def test_damage_meanwhile_is_said(store):
     with store.held({"bag": "a"}):
         store.write(0, LABELS)
-        (file,) = store.folder.glob("*.png")
-        file.write_bytes(file.read_bytes()[:left])
-        with pytest.raises(BagLabelError, match=r"000000\.png is damaged; remove it, and the same"):
+        file = store.folder / "labels"
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+        with pytest.raises(BagLabelError, match="labels has been damaged; the same command"):
             store.read(0)
+        file.write_bytes(b"")
+        with pytest.raises(BagLabelError, match="labels has been damaged; the same command"):
+            store.read(0)
+
+
+def test_what_does_not_fit_leaves_the_others_whole(store):
+    import resource
+
+    noise = np.random.default_rng(1).integers(0, 256, (40, 50), np.uint8)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with store.held({"bag": "a"}):
+        store.write(0, noise)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                store.write(1, noise)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        store.write(2, noise)
+        assert store.indices() == {0, 2}
+    again = LabelStore(store.folder)
+    with again.held({"bag": "a"}):
+        assert again.indices() == {0, 2}
+        assert (again.read(2) == noise).all()
+
+
+def test_labels_of_an_older_version_are_refused(store):
+    store.folder.mkdir(parents=True)
+    (store.folder / "job.json").write_text('{\n "bag": "a"\n}')
+    (store.folder / "000000.png").write_bytes(b"label image")
+    with pytest.raises(BagLabelError, match="an older version of seg3d2d began; remove it"):
+        store.held({"bag": "a"}).__enter__()
+    assert (store.folder / "000000.png").exists()

@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -12,6 +16,7 @@ rosbags = pytest.importorskip("rosbags.rosbag2")
 
 from rosbags.typesys import Stores, get_typestore  # noqa: E402
 
+from seg3d2d_ros.bag.frame_source import FrameSourceError  # noqa: E402
 from seg3d2d_ros.bag.labelling import BagLabelError, label_bag  # noqa: E402
 from seg3d2d_ros.bag.rosbag_source import RosbagSource  # noqa: E402
 from seg3d2d_ros.labels import LabelSpace  # noqa: E402
@@ -117,6 +122,54 @@ def test_an_interrupted_call_goes_on_to_the_same_bag(parser, tmp_path, monkeypat
     assert messages(tmp_path / "parts") == messages(tmp_path / "whole")
 
 
+def test_images_are_prepared_while_others_are_labelled_but_few(parser, tmp_path, monkeypatch):
+    write_images(tmp_path / "bag", [(k, 0) for k in range(8)])
+    prepare, parse, prepared, waiting = parser.prepare, parser.parse, [], []
+
+    def prepares(image):
+        prepared.append(threading.current_thread())
+        return prepare(image)
+
+    def parses(image):
+        deadline = time.monotonic() + 5
+        done = len(waiting)
+        while len(prepared) < min(done + 3, 8) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)  # for one too many to show
+        waiting.append(len(prepared) - done)
+        return parse(image)
+
+    monkeypatch.setattr(parser, "prepare", prepares)
+    monkeypatch.setattr(parser, "parse", parses)
+    assert label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser).labelled == 8
+    assert threading.current_thread() not in prepared
+    # one in the parser's hands, one ready, one in the thread's hands
+    assert waiting == [3, 3, 3, 3, 3, 3, 2, 1]
+
+
+def test_a_bag_found_damaged_ahead_is_one_sentence(parser, tmp_path, monkeypatch):
+    write_images(tmp_path / "bag", [(k, 0) for k in range(6)])
+    monkeypatch.setattr(RosbagSource, "decode", damaged)
+    with pytest.raises(FrameSourceError, match="damaged here"):
+        label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
+    assert [path.name for path in tmp_path.iterdir()] == ["bag"]
+
+
+def damaged(*_):
+    raise FrameSourceError("damaged here")
+
+
+def test_opencv_has_its_threads_back(parser, tmp_path):
+    write_images(tmp_path / "bag", [(0, 0)])
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(3)
+        label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
 def test_begun_work_of_another_bag_is_not_gone_on_with(parser, tmp_path, monkeypatch):
     for name in ("a", "b"):
         write_images(tmp_path / name, [(k, 0) for k in range(2 + (name == "b"))])
@@ -159,7 +212,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_call_goes_on(parser, tmp_path)
 
     write_images(tmp_path / "bag", [(k, 0) for k in range(20)], size=(96, 128))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, limits[1]))
     try:
         with pytest.raises(BagLabelError, match="out can't be written .* goes on"):
             label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
