@@ -40,9 +40,9 @@ def parameters_markdown() -> str:
         "# Parameters of the parse node",
         "",
         "Made by `python -m seg3d2d_ros.parameter_reference markdown`. Give them in a file "
-        "(`params_file:=` of `parse.launch.py`, `--params-file` of the node; "
+        "(`params_file:=` of `parse.launch.py`, `--ros-args --params-file` of the node; "
         "[config/parse.yaml](../config/parse.yaml) holds all defaults) or one by one "
-        "(`-p max_rate:=5.0`). A value that is not allowed is refused with a sentence that says "
+        "(`--ros-args -p max_rate:=5.0`). A value that is not allowed is refused with a sentence that says "
         "why.",
         "",
         "| Name | Type | Default | Allowed | Meaning | Can be set |",
