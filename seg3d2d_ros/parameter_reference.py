@@ -42,8 +42,8 @@ def parameters_markdown() -> str:
         "Made by `python -m seg3d2d_ros.parameter_reference markdown`. Give them in a file "
         "(`params_file:=` of `parse.launch.py`, `--ros-args --params-file` of the node; "
         "[config/parse.yaml](../config/parse.yaml) holds all defaults) or one by one "
-        "(`--ros-args -p max_rate:=5.0`). A value that is not allowed is refused with a sentence that says "
-        "why.",
+        "(`--ros-args -p max_rate:=5.0`). A value that is not allowed is refused with a sentence "
+        "that says why.",
         "",
         "| Name | Type | Default | Allowed | Meaning | Can be set |",
         "|---|---|---|---|---|---|",

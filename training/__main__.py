@@ -18,6 +18,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from training.engine.experiment import load_experiment
     from training.engine.run_folder import record_command, training_command
     from training.engine.trainer import Trainer
+    from training.provenance import git_commit
 
     experiment = load_experiment(arguments.experiment, arguments.set)
     folder = arguments.out or Path("runs") / experiment.name
@@ -26,8 +27,9 @@ def _train(arguments: argparse.Namespace) -> int:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(handler)
     trainer = Trainer(experiment, folder, arguments.device)
-    if trainer.workers.leads:
-        record_command(folder, training_command(arguments.words))
+    if trainer.workers.leads and trainer.progress() < 1.0:
+        commit = git_commit(Path(__file__).parent)
+        record_command(folder, training_command(arguments.words), commit)
     metrics = trainer.run()
     if metrics is not None:
         print(json.dumps(metrics, indent=2))

@@ -61,6 +61,12 @@ def draw_contact_sheet(pictures: Sequence[ParsedPicture], label_space: LabelSpac
     return np.hstack([body, draw_legend(label_space, present, len(body))])
 
 
+def spread(pictures: Sequence[ParsedPicture], count: int) -> list[ParsedPicture]:
+    """At most `count` of the pictures, evenly spread."""
+    chosen = np.linspace(0, len(pictures) - 1, min(count, len(pictures))).astype(int)
+    return [pictures[index] for index in chosen.tolist()]
+
+
 def encode_contact_sheet(pictures: Sequence[ParsedPicture], label_space: LabelSpace) -> bytes:
     """A contact sheet as JPEG of at most 400 kB, as good as that allows.
 

@@ -17,7 +17,8 @@ from seg3d2d_ros.parser import ParserConfig, SceneParser
 from training.data.open_frames import open_frames
 from training.engine.evaluation import Predictor, evaluate
 from training.engine.predictor import NetworkPredictor
-from training.export import bundle_predictor, load_run
+from training.export import bundle_predictor
+from training.finished_run import load_run
 
 _SHOWN = 12
 

@@ -6,23 +6,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from seg3d2d_ros.bundle import InputSpec, ModelBundle
 from seg3d2d_ros.bundle_writer import WeightsSource, write_bundle
-from seg3d2d_ros.labels import LabelSpace
-from seg3d2d_ros.networks.parsing_graph import ParsingGraph
-from seg3d2d_ros.networks.registry import build_network, geometry
+from seg3d2d_ros.networks.registry import geometry
 from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
 from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser
 from seg3d2d_ros.resizing import resize_to_network
-from training.contact_sheet import ParsedPicture, encode_contact_sheet
+from training.contact_sheet import ParsedPicture, encode_contact_sheet, spread
 from training.data.labelled_frames import JoinedFrames, LabelledFrames
 from training.data.open_frames import open_frames
 from training.engine.calibration import (
@@ -30,11 +26,11 @@ from training.engine.calibration import (
     expected_calibration_error,
     fit_temperature,
 )
-from training.engine.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint
-from training.engine.components import input_spec, training_frames
+from training.engine.components import training_frames
 from training.engine.evaluation import Predictor, evaluate
-from training.engine.experiment import Experiment, experiment_from_mapping
+from training.engine.experiment import Experiment
 from training.engine.predictor import NetworkPredictor
+from training.finished_run import load_run
 from training.model_card import model_card
 from training.onnx_graph import export_onnx, onnx_agreement
 from training.provenance import git_commit, training_history
@@ -56,42 +52,6 @@ SHOWN_REFERENCES = 8
 
 class ExportError(RuntimeError):
     """A run cannot be exported; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """What export needs of a run folder."""
-
-    experiment: Experiment
-    label_space: LabelSpace
-    graph: ParsingGraph
-    spec: InputSpec
-    step: int
-
-
-def load_run(folder: Path) -> FinishedRun:
-    """Read a run's configuration and the averaged weights of its newest checkpoint.
-
-    Raises:
-        ExportError: if there is no configuration or checkpoint.
-    """
-    config = folder / "config.yaml"
-    path = newest_checkpoint(folder / "checkpoints")
-    if not config.is_file() or path is None:
-        raise ExportError(f"{folder} is no run folder with a checkpoint; train first")
-    experiment = experiment_from_mapping(yaml.safe_load(config.read_text(encoding="utf-8")))
-    label_space = LabelSpace.load(experiment.label_space)
-    network = build_network(
-        experiment.network.name, experiment.network.config, label_space.num_classes
-    )
-    state = load_checkpoint(path)
-    try:
-        network.load_state_dict(state["averaged"])
-    except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not fit the network of {config}") from error
-    spec = input_spec(experiment, network)
-    graph = ParsingGraph(network, spec.mean, spec.std, 1.0).eval()
-    return FinishedRun(experiment, label_space, graph, spec, state["step"])
 
 
 def bundle_predictor(parser: SceneParser) -> Predictor:
@@ -148,6 +108,7 @@ def export_run(
     if int8:
         check_tools()
     commit = git_commit(Path(__file__).parent)  # of the code that runs, whatever comes meanwhile
+    history = training_history(run_folder)
     run = load_run(run_folder)
     # Kernels are rounded as they are stored before anything is measured: one model in all formats.
     stored = weights_to_safetensors(run.graph.network)
@@ -163,13 +124,12 @@ def export_run(
     run.graph.temperature = temperature
     chosen = np.linspace(0, len(val) - 1, min(references, len(val))).astype(int).tolist()
     frames = [val.load(index) for index in chosen]
-    images = [image for image, _ in frames]
-    pairs = [(image, predict(image)) for image in images]
+    pairs = [(image, predict(image)) for image, _ in frames]
     train = training_frames(run.experiment, run.label_space)
     provenance = {
         "experiment": run.experiment.name,
         "command": command,
-        "training": training_history(run_folder),
+        "training": history,
         "commit": commit,
         "dataset": {
             "train": {"frames": len(train), "sha256": train.fingerprint()},
@@ -189,7 +149,7 @@ def export_run(
         plain.write_bytes(stored)
         weights.append(WeightsSource(plain, "safetensors", "fp32"))
         agreement = min(
-            onnx_agreement(path, run.graph, [resize_to_network(image, spec) for image in images])
+            onnx_agreement(path, run.graph, [resize_to_network(image, spec) for image, _ in frames])
         )
         if agreement < MINIMUM_AGREEMENT:
             raise ExportError(
@@ -227,7 +187,7 @@ def export_run(
 
         trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")
         in_onnx = SceneParser(trial, ParserConfig("onnxruntime", precision="fp32"))
-        pairs = [(image, bundle_predictor(in_onnx)(image)) for image in images]
+        pairs = [(image, bundle_predictor(in_onnx)(image)) for image, _ in frames]
         _check_safetensors(trial, pairs)
         parser = SceneParser(trial, ParserConfig())
         as_run = bundle_metrics(trial, val, ParserConfig())
@@ -249,13 +209,12 @@ def export_run(
         }
         if int8:
             metrics["int8"] = _int8_metrics(trial, pairs, val, metrics["miou_fp32"])
-        shown = np.linspace(0, len(pairs) - 1, min(SHOWN_REFERENCES, len(pairs))).astype(int)
         rows = [
-            ParsedPicture(frames[index][0], frames[index][1], pairs[index][1])
-            for index in shown.tolist()
+            ParsedPicture(*frame, labels) for frame, (_, labels) in zip(frames, pairs, strict=True)
         ]
-        sheet = encode_contact_sheet(rows, run.label_space)
-        card = model_card(trial, metrics, provenance, remarks, len(rows))
+        shown = spread(rows, SHOWN_REFERENCES)
+        sheet = encode_contact_sheet(shown, run.label_space)
+        card = model_card(trial, metrics, provenance, remarks, len(shown))
         return write(bundle_folder, pairs, metrics, card, sheet)
 
 

@@ -59,8 +59,8 @@ calibration error of the confidence {metrics["calibration_error"]} % (uncalibrat
 
 ![{pictures} images, their ground truth and the labels parsed from them]({CARD_PICTURE})
 
-{pictures} of the {metrics["data"]}, evenly spread over them, whatever the result. On the right the
-labels in `reference/`, which every backend is compared with. Black has no class.
+{pictures} of the {metrics["data"]}, evenly spread over them, whatever the result. In the third
+column the labels in `reference/`, which every backend is compared with. Black has no class.
 
 {remarks.strip()}
 
@@ -71,7 +71,7 @@ labels in `reference/`, which every backend is compared with. Black has no class
 ## Provenance
 
 Experiment `{provenance["experiment"]}`, {provenance["steps"]} steps, seed {provenance["seed"]},
-commit {provenance["commit"]}. Trained on {dataset["train"]["frames"]} frames (SHA-256
+exported by commit {provenance["commit"]}. Trained on {dataset["train"]["frames"]} frames (SHA-256
 {dataset["train"]["sha256"]}), measured on {dataset["val"]["frames"]} frames (SHA-256
 {dataset["val"]["sha256"]}).
 
@@ -92,7 +92,7 @@ def _int8(metrics: Mapping[str, Any]) -> str:
 
 
 def commands_section(provenance: Mapping[str, Any]) -> str:
-    """The commands that made the model, in order, as a block of shell.
+    """The commands of training and export, in order, as a block of shell.
 
     A run that records none is named in a comment.
     """

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from training.engine.experiment import ExperimentError
 from training.engine.run_folder import recorded_commands
 
 _CODE = (":(top)training", ":(top)seg3d2d_ros", ":(top)config")
@@ -49,8 +50,11 @@ def training_history(run_folder: Path) -> list[dict[str, Any]]:
 
     Returns:
         For each ``run``, the name of its folder, ``experiment``, that of its settings, and
-        ``commands``, those recorded in the folder, which are none if it was trained before runs
-        recorded them or the folder is no longer there.
+        ``commands``, the lines recorded in the folder (see :func:`recorded_commands`), which are
+        none if it was trained before runs recorded them or the folder is no longer there.
+
+    Raises:
+        ExperimentError: if a run's settings can't be read.
     """
     history: list[dict[str, Any]] = []
     seen: set[Path] = set()
@@ -58,7 +62,15 @@ def training_history(run_folder: Path) -> list[dict[str, Any]]:
     while folder is not None and folder.resolve() not in seen:
         seen.add(folder.resolve())
         config = folder / "config.yaml"
-        settings = yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        try:
+            settings = yaml.safe_load(config.read_bytes()) if config.is_file() else {}
+            if not isinstance(settings, dict):
+                raise yaml.YAMLError("no settings")
+        except yaml.YAMLError as error:
+            raise ExperimentError(
+                f"{config} is damaged; the history of the model begins there, so restore it, or "
+                "empty network.start_from of the run that started from it"
+            ) from error
         name = settings.get("name", folder.name)
         commands = recorded_commands(folder)
         history.insert(0, {"run": folder.name, "experiment": name, "commands": commands})

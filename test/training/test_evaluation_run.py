@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
+from training.engine.checkpoint import CheckpointError
 from training.engine.experiment import experiment_from_mapping
 from training.engine.trainer import Trainer
 from training.evaluation_run import evaluate_model
-from training.export import ExportError
 
 
 def test_a_run_and_its_report(experiment, rooms, tmp_path):
@@ -33,5 +33,5 @@ def test_a_run_and_its_report(experiment, rooms, tmp_path):
 
 
 def test_neither_run_nor_bundle(rooms, tmp_path):
-    with pytest.raises(ExportError, match="is no run folder with a checkpoint"):
+    with pytest.raises(CheckpointError, match="is no run folder with a checkpoint"):
         evaluate_model(tmp_path, rooms, "val")

@@ -15,10 +15,12 @@ onnxruntime = pytest.importorskip("onnxruntime")
 from seg3d2d_ros.bundle import ModelBundle  # noqa: E402
 from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
 from training import export, onnx_graph  # noqa: E402
+from training.engine.checkpoint import CheckpointError  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.predictor import NetworkPredictor  # noqa: E402
 from training.engine.run_folder import record_command  # noqa: E402
 from training.engine.trainer import Trainer  # noqa: E402
+from training.finished_run import load_run  # noqa: E402
 from training.model_card import commands_section  # noqa: E402
 
 
@@ -32,7 +34,7 @@ def run_folder(experiment, tmp_path):
 
 def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     target = tmp_path / "models" / "tiny"
-    record_command(run_folder, "python -m training train config/experiments/tiny.yaml")
+    record_command(run_folder, "python -m training train config/experiments/tiny.yaml", "0123")
     command = "python -m training export run models/tiny"
     written = export.export_run(
         run_folder, target, command=command, remarks="Seen on nothing else."
@@ -50,7 +52,7 @@ def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     assert f"commit {bundle.provenance['commit']}." in card
     check_pictures(bundle, card)
 
-    run = export.load_run(run_folder)
+    run = load_run(run_folder)
     predict = NetworkPredictor(run.graph, run.spec)
     parser = SceneParser(bundle, ParserConfig("onnxruntime", precision="fp32", threads=1))
     rng = np.random.default_rng(0)
@@ -94,7 +96,7 @@ def test_a_run_without_a_record_of_commands_says_so():
 
 
 def test_the_graph_takes_any_batch_and_size(run_folder, tmp_path):
-    run = export.load_run(run_folder)
+    run = load_run(run_folder)
     path = tmp_path / "model.onnx"
     onnx_graph.export_onnx(run.graph, run.spec, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -183,5 +185,5 @@ def test_quantisation_keeps_what_a_graph_sees(tmp_path):
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(export.ExportError, match="no run folder with a checkpoint"):
-        export.load_run(tmp_path)
+    with pytest.raises(CheckpointError, match="no run folder with a checkpoint"):
+        load_run(tmp_path)

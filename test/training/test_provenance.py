@@ -9,6 +9,7 @@ import subprocess
 import pytest
 import yaml
 
+from training.engine.experiment import ExperimentError
 from training.engine.run_folder import record_command
 from training.provenance import git_commit, training_history
 
@@ -75,9 +76,9 @@ def test_history_begins_with_the_run_that_began_it(tmp_path):
     first = run_folder(tmp_path / "first", "small_crops")
     second = run_folder(tmp_path / "second", "large_crops", first)
     command = "python -m training train small_crops.yaml"
-    record_command(first, command)
+    record_command(first, command, "0123")
     assert training_history(second) == [
-        {"run": "first", "experiment": "small_crops", "commands": [command]},
+        {"run": "first", "experiment": "small_crops", "commands": ["# commit 0123", command]},
         {"run": "second", "experiment": "large_crops", "commands": []},
     ]
 
@@ -87,3 +88,12 @@ def test_history_goes_on_to_folders_that_are_gone_and_not_in_circles(tmp_path):
     assert [part["experiment"] for part in training_history(run)] == ["gone", "late"]
     circle = run_folder(tmp_path / "circle", "itself", tmp_path / "circle")
     assert [part["experiment"] for part in training_history(circle)] == ["itself"]
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "[1]"])
+def test_a_damaged_ancestor_is_one_sentence(tmp_path, content):
+    first = run_folder(tmp_path / "first", "small_crops")
+    (first / "config.yaml").write_text(content)
+    second = run_folder(tmp_path / "second", "large_crops", first)
+    with pytest.raises(ExperimentError, match=r"^\S*first/config.yaml is damaged; [^\n]+$"):
+        training_history(second)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from seg3d2d_ros.atomic_file import write_file
 from training.engine.experiment import (
     Experiment,
     ExperimentError,
@@ -43,7 +44,7 @@ def claim_folder(folder: Path, experiment: Experiment) -> None:
 
 
 def training_command(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:
-    """The command line of this process, as one would type it.
+    """The command line of this process; of several machines without their rendezvous.
 
     Args:
         words: what follows ``python -m training``.
@@ -58,21 +59,27 @@ def training_command(words: Sequence[str], environment: Mapping[str, str] = os.e
     return shlex.join([*launcher, "-m", "training", *words])
 
 
-def record_command(folder: Path, command: str) -> None:
+def record_command(folder: Path, command: str, commit: str) -> None:
     """Add a command to the folder's ``commands.txt``, unless it is the last one there.
+
+    Args:
+        folder: of the run.
+        command: as one would type it.
+        commit: of the code that runs, which becomes a comment before the command.
 
     Raises:
         OSError: if it can't be written.
     """
-    commands = recorded_commands(folder)
-    if commands[-1:] == [command]:
-        return
-    temporary = folder / ".commands.txt"
-    temporary.write_text("\n".join([*commands, command]) + "\n", encoding="utf-8")
-    temporary.replace(folder / "commands.txt")
+    recorded = recorded_commands(folder)
+    entry = [f"# commit {commit}", command]
+    if recorded[-2:] != entry:
+        write_file(folder / "commands.txt", ("\n".join([*recorded, *entry]) + "\n").encode())
 
 
 def recorded_commands(folder: Path) -> list[str]:
-    """The commands that trained in a folder, in order; none if it records none."""
+    """Lines of shell: what trained in a folder, in order, after comments that name the commits.
+
+    There are none if the folder records none.
+    """
     path = folder / "commands.txt"
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

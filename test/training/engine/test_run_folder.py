@@ -26,7 +26,9 @@ def test_torchrun_is_part_of_the_command():
 
 def test_commands_are_recorded_in_order_and_a_resumed_one_once(tmp_path):
     assert recorded_commands(tmp_path) == []
-    for command in ("a", "a", "b 'c d'", "a"):
-        record_command(tmp_path, command)
-    assert recorded_commands(tmp_path) == ["a", "b 'c d'", "a"]
+    for command in ("a", "a", "b 'c d'"):
+        record_command(tmp_path, command, "0123")
+    record_command(tmp_path, "b 'c d'", "4567-dirty")
+    before, after = "# commit 0123", "# commit 4567-dirty"
+    assert recorded_commands(tmp_path) == [before, "a", before, "b 'c d'", after, "b 'c d'"]
     assert [path.name for path in tmp_path.iterdir()] == ["commands.txt"]

@@ -1,0 +1,54 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The network that a run has trained, with what is needed to use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from seg3d2d_ros.bundle import InputSpec
+from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.networks.parsing_graph import ParsingGraph
+from seg3d2d_ros.networks.registry import build_network
+from training.engine.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint
+from training.engine.components import input_spec
+from training.engine.experiment import Experiment, experiment_from_mapping
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What export and evaluation need of a run folder."""
+
+    experiment: Experiment
+    label_space: LabelSpace
+    graph: ParsingGraph
+    spec: InputSpec
+    step: int
+
+
+def load_run(folder: Path) -> FinishedRun:
+    """Read a run's configuration and the averaged weights of its newest checkpoint.
+
+    Raises:
+        CheckpointError: if there is no configuration or checkpoint.
+    """
+    config = folder / "config.yaml"
+    path = newest_checkpoint(folder / "checkpoints")
+    if not config.is_file() or path is None:
+        raise CheckpointError(f"{folder} is no run folder with a checkpoint; train first")
+    experiment = experiment_from_mapping(yaml.safe_load(config.read_text(encoding="utf-8")))
+    label_space = LabelSpace.load(experiment.label_space)
+    network = build_network(
+        experiment.network.name, experiment.network.config, label_space.num_classes
+    )
+    state = load_checkpoint(path)
+    try:
+        network.load_state_dict(state["averaged"])
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not fit the network of {config}") from error
+    spec = input_spec(experiment, network)
+    graph = ParsingGraph(network, spec.mean, spec.std, 1.0).eval()
+    return FinishedRun(experiment, label_space, graph, spec, state["step"])
