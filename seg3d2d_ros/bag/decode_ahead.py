@@ -18,9 +18,10 @@ _END = object()
 class DecodeAhead(Generic[T]):
     """Runs an iterable in a thread and keeps up to ``depth`` of its items ready.
 
-    What the iterable raises is raised to who iterates over this. Use it as a context manager, which
-    starts the thread and ends it, also when not all items were taken. A generator is closed by the
-    thread, in which it opened what it reads.
+    What the iterable raises is raised to who iterates over this; who leaves early does not hear of
+    what it raises in items that were not taken, or in being closed. Use it as a context manager,
+    which starts the thread and ends it, also when not all items were taken. A generator is closed
+    by the thread, in which it opened what it reads.
     """
 
     def __init__(self, items: Iterable[T], depth: int) -> None:

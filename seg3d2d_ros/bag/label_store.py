@@ -25,8 +25,13 @@ _JOB = "job.json"
 _LOCK = "lock"
 _LABELS = "labels"
 
-_HEADER = struct.Struct("<IIIII")
-"""Image's index, height, width, bytes of a pixel, bytes of the LZ4 frame that follows."""
+_FORMAT = 1
+"""Of the file of labels; another number wherever what follows here changes."""
+
+_MAGIC = b"LABL"
+"""Where a record begins. Behind one whose size is damaged there is something else."""
+_HEADER = struct.Struct("<4sIIIII")
+"""Magic, image's index, height, width, bytes of a pixel, bytes of the LZ4 frame that follows."""
 _CHECKSUM = struct.Struct("<I")
 """CRC-32 of header and frame, behind them."""
 
@@ -40,7 +45,8 @@ class LabelStore:
 
     The file is a row of records, each with a checksum: a header, then the pixels as an LZ4 frame,
     for time is dearer here than room. Whatever ends the process, at most the last record is torn;
-    it is taken away, with all that follows a damaged one, when the job goes on.
+    it is taken away when the job goes on. A record that is damaged otherwise counts as not there,
+    and so do all behind one whose magic or size is. Of two records of one image the later counts.
 
     All methods raise OSError where the folder can't be read or written.
 
@@ -62,7 +68,8 @@ class LabelStore:
             job: what the labels depend on, as JSON has it.
 
         Raises:
-            BagLabelError: if another process is at it, or the folder belongs to another job.
+            BagLabelError: if another process is at it, or the folder belongs to another job, which
+                then is as it was.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / _LOCK).open("w") as lock:
@@ -75,14 +82,14 @@ class LabelStore:
                 ) from error
             with (self.folder / _LABELS).open("ab+", buffering=0) as file:
                 self._file = file.fileno()
-                self._claim(json.dumps(job, indent=1))
+                self._claim(json.dumps({"format": _FORMAT, **job}, indent=1).encode())
                 try:
                     yield
                 finally:
                     if self.is_empty():
                         self.remove()
 
-    def _claim(self, job: str) -> None:
+    def _claim(self, job: bytes) -> None:
         file = self.folder / _JOB
         if any(self.folder.glob("*.png")):
             raise BagLabelError(
@@ -91,29 +98,29 @@ class LabelStore:
             )
         if not file.exists():  # what is left of a job whose removal was interrupted
             os.ftruncate(self._file, 0)
-        self._find_records()
-        if self.is_empty():
-            write_file(file, job.encode())
-        elif file.read_text() != job:
+        elif os.fstat(self._file).st_size and file.read_bytes() != job:
             raise BagLabelError(
-                f"{self.folder} holds the begun labels of another bag, camera, model or backend; "
-                "remove it, or choose another name for the new bag"
+                f"{self.folder} holds the begun labels of another bag, camera, model, backend or "
+                "version of seg3d2d; remove it, or choose another name for the new bag"
             )
+        self._find_records()
+        os.ftruncate(self._file, self._end)
+        if self.is_empty():
+            write_file(file, job)
 
     def _find_records(self) -> None:
-        """Look through the file up to its end or the first record that is torn or damaged."""
+        """Look through the file up to its end or where no record can be."""
         self._records, self._end = {}, 0
-        while True:
-            header = os.pread(self._file, _HEADER.size, self._end)
-            if len(header) < _HEADER.size:
-                break
-            index, *_, frame_size = _HEADER.unpack(header)
+        place, file_size = 0, os.fstat(self._file).st_size
+        while place + _HEADER.size <= file_size:
+            magic, index, *_, frame_size = _HEADER.unpack(os.pread(self._file, _HEADER.size, place))
             size = _HEADER.size + frame_size + _CHECKSUM.size
-            if not _is_whole(os.pread(self._file, size, self._end), size):
+            if magic != _MAGIC or place + size > file_size:
                 break
-            self._records[index] = (self._end, size)
-            self._end += size
-        os.ftruncate(self._file, self._end)
+            if _is_whole(os.pread(self._file, size, place), size):
+                self._records[index] = (place, size)
+                self._end = place + size
+            place += size
 
     def __contains__(self, index: int) -> bool:
         return index in self._records
@@ -132,7 +139,8 @@ class LabelStore:
     def write(self, index: int, labels: npt.NDArray[Any]) -> None:
         """Keep a label image, (H, W) uint8 or uint16."""
         frame = lz4.frame.compress(np.ascontiguousarray(labels, f"<u{labels.itemsize}"))
-        content = _HEADER.pack(index, *labels.shape, labels.itemsize, len(frame)) + frame
+        header = _HEADER.pack(_MAGIC, index, *labels.shape, labels.itemsize, len(frame))
+        content = header + frame
         record = content + _CHECKSUM.pack(zlib.crc32(content))
         try:
             left = memoryview(record)
@@ -157,7 +165,7 @@ class LabelStore:
                 f"{self.folder / _LABELS} has been damaged; the same command labels anew what is "
                 "lost, and goes on"
             )
-        _, height, width, pixel_bytes, _ = _HEADER.unpack_from(record)
+        _, _, height, width, pixel_bytes, _ = _HEADER.unpack_from(record)
         pixels = lz4.frame.decompress(memoryview(record)[_HEADER.size : -_CHECKSUM.size])
         labels: npt.NDArray[Any] = np.frombuffer(pixels, f"<u{pixel_bytes}").reshape(height, width)
         return labels

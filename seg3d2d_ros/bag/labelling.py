@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from seg3d2d_ros import __version__
 from seg3d2d_ros.bag.decode_ahead import DecodeAhead
 from seg3d2d_ros.bag.frame_source import FrameFault
 from seg3d2d_ros.bag.label_store import BagLabelError, LabelStore
@@ -81,7 +82,7 @@ def label_bag(
 
     Raises:
         BagLabelError: if the new bag exists already or can't be written, begun work belongs to
-            another bag or model, or the bag has the topic already.
+            another bag, model or version, or the bag has the topic already.
         FrameSourceError: if the bag is damaged.
     """
     store = LabelStore(out.parent / f".{out.name}.labels")
@@ -129,6 +130,7 @@ def _job(source: RosbagSource, parser: SceneParser) -> dict[str, Any]:
     path = source.path.resolve()
     files = sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]
     return {
+        "seg3d2d": __version__,
         "bag": {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in files},
         "topic": source.topic,
         "bundle": parser.bundle.hash,

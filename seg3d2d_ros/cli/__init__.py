@@ -17,7 +17,7 @@ from seg3d2d_ros.cli.arguments import parse_arguments
 
 _REMEDIES = {
     "cv2": "pip install opencv-python-headless, or apt install python3-opencv",
-    "lz4": "pip install lz4",
+    "lz4": "pip install rosbags lz4",
     "numpy": "pip install numpy",
     "yaml": "pip install PyYAML",
     "rclpy": "source the setup.bash of a ROS 2 installation, or pip install 'seg3d2d[demo]'",

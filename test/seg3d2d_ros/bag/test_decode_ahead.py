@@ -67,12 +67,22 @@ def test_a_generator_is_closed_in_the_thread_that_ran_it():
     assert threads == [worker] and worker is not threading.current_thread()
 
 
-def test_a_fault_of_closing_reaches_the_consumer():
-    def faulty():
-        try:
-            yield 1
-        finally:
-            raise ValueError("can't be closed")
+def ends_badly(number):
+    try:
+        yield from range(number)
+    finally:
+        raise ValueError("can't be closed")
 
-    with pytest.raises(ValueError, match="can't be closed"), DecodeAhead(faulty(), 1) as items:
-        assert list(items) == [1]
+
+def test_a_fault_behind_the_last_item_reaches_the_consumer():
+    got = []
+    with pytest.raises(ValueError, match="can't be closed"), DecodeAhead(ends_badly(2), 1) as items:
+        got.extend(items)
+    assert got == [0, 1]
+
+
+def test_who_leaves_early_does_not_hear_of_a_fault_of_closing():
+    before = threading.active_count()
+    with DecodeAhead(ends_badly(100), 1) as items:
+        assert next(iter(items)) == 0
+    assert threading.active_count() == before

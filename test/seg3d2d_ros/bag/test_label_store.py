@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+import struct
+
 import numpy as np
 import pytest
 
@@ -71,16 +74,12 @@ def cut_off(content, place):
     return content[:place]
 
 
-def changed(content, place):
-    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-
-
 def extended(content, place):
     """As where a file system had room for a file's length before its content."""
     return content[:place] + bytes(1000)
 
 
-@pytest.mark.parametrize("damaged", [cut_off, changed, extended])
+@pytest.mark.parametrize("damaged", [cut_off, extended])
 def test_wherever_the_file_is_damaged_the_labels_before_are_kept(store, three, damaged):
     content, ends = three
     for place in range(len(content)):
@@ -93,6 +92,82 @@ def test_wherever_the_file_is_damaged_the_labels_before_are_kept(store, three, d
                 again.write(index, LABELS + index)
             assert all((again.read(index) == LABELS + index).all() for index in range(3))
         assert (store.folder / "labels").read_bytes() == content
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """How many bytes were asked for at once."""
+    asked, pread = [], os.pread
+
+    def reads(file, size, place):
+        asked.append(size)
+        return pread(file, size, place)
+
+    monkeypatch.setattr(os, "pread", reads)
+    return asked
+
+
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_of_a_wrong_bit_one_label_dies_or_where_records_end(store, three, reads, bit):
+    content, ends = three
+    begins = [0, *ends[:-1]]
+    # as documented: magic, four numbers of four bytes, then the size of the frame
+    bounds = {begin + k for begin in begins for k in (0, 1, 2, 3, 20, 21, 22, 23)}
+    for begin, end in zip(begins, ends, strict=True):
+        assert struct.unpack_from("<I", content, begin + 20) == (end - begin - 24 - 4,)
+    file = store.folder / "labels"
+    for place in range(len(content)):
+        wrong = bytearray(content)
+        wrong[place] ^= 1 << bit
+        file.write_bytes(wrong)
+        hit = sum(end <= place for end in ends)
+        lost = set(range(hit, 3)) if place in bounds else {hit}
+        reads.clear()
+        again = LabelStore(store.folder)
+        with again.held({"bag": "a"}):
+            assert max(reads) <= len(content)
+            assert again.indices() == {0, 1, 2} - lost
+            for index in lost:
+                again.write(index, LABELS + index)
+        mended = file.read_bytes()
+        # what is damaged stays where whole records follow it, else it makes room
+        assert mended.startswith(wrong if max(lost) < 2 else content)
+        once_more = LabelStore(store.folder)
+        with once_more.held({"bag": "a"}):
+            assert all((once_more.read(index) == LABELS + index).all() for index in range(3))
+        assert file.read_bytes() == mended
+
+
+def test_of_two_records_of_an_image_the_later_counts(store):
+    with store.held({"bag": "a"}):
+        store.write(0, LABELS)
+        store.write(0, LABELS + 1)
+    with LabelStore(store.folder).held({"bag": "a"}):
+        pass
+    again = LabelStore(store.folder)
+    with again.held({"bag": "a"}):
+        assert len(again) == 1 and (again.read(0) == LABELS + 1).all()
+
+
+@pytest.mark.parametrize("end", [0, 10, 60, 1000])
+def test_of_another_job_not_a_byte_is_changed(store, three, monkeypatch, end):
+    content, _ = three
+    wrong = content[:end] + b"torn"
+    (store.folder / "labels").write_bytes(wrong)
+    files = {file: file.read_bytes() for file in store.folder.iterdir()}
+    with pytest.raises(BagLabelError, match="another bag, camera, model, backend or version"):
+        store.held({"bag": "b"}).__enter__()
+    monkeypatch.setattr("seg3d2d_ros.bag.label_store._FORMAT", 0)
+    with pytest.raises(BagLabelError, match="another bag, camera, model, backend or version"):
+        store.held({"bag": "a"}).__enter__()
+    assert {file: file.read_bytes() for file in store.folder.iterdir()} == files
+
+
+def test_a_job_that_is_damaged_is_another(store, three):
+    (store.folder / "job.json").write_bytes(b"\xff\x00{")
+    with pytest.raises(BagLabelError, match="another bag, camera, model, backend or version"):
+        store.held({"bag": "a"}).__enter__()
+    assert (store.folder / "labels").read_bytes() == three[0]
 
 
 def test_damage_meanwhile_is_said(store):

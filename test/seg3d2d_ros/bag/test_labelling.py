@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -159,15 +160,30 @@ def damaged(*_):
     raise FrameSourceError("damaged here")
 
 
-def test_opencv_has_its_threads_back(parser, tmp_path):
-    write_images(tmp_path / "bag", [(0, 0)])
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_opencv_has_one_thread_meanwhile_and_then_its_threads_back(
+    parser, tmp_path, monkeypatch, ends
+):
+    write_images(tmp_path / "bag", [(0, 0), (1, 0)])
+    parse, threads = parser.parse, []
+
+    def counts(image):
+        threads.append(cv2.getNumThreads())
+        if ends == "badly":
+            raise KeyboardInterrupt
+        return parse(image)
+
+    monkeypatch.setattr(parser, "parse", counts)
     before = cv2.getNumThreads()
     try:
         cv2.setNumThreads(3)
-        label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
+        outcome = pytest.raises(KeyboardInterrupt) if ends == "badly" else nullcontext()
+        with outcome:
+            label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
         assert cv2.getNumThreads() == 3
     finally:
         cv2.setNumThreads(before)
+    assert threads == ([1] if ends == "badly" else [1, 1])
 
 
 def test_begun_work_of_another_bag_is_not_gone_on_with(parser, tmp_path, monkeypatch):
@@ -182,6 +198,19 @@ def test_begun_work_of_another_bag_is_not_gone_on_with(parser, tmp_path, monkeyp
 
 def interrupted(*_):
     raise KeyboardInterrupt
+
+
+def test_begun_work_of_another_version_is_not_gone_on_with(parser, tmp_path, monkeypatch):
+    write_images(tmp_path / "bag", [(0, 0), (1, 0)])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("seg3d2d_ros.bag.labelling._assemble", interrupted)
+        patch.setattr("seg3d2d_ros.bag.labelling.__version__", "0.0.9")
+        label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
+    with pytest.raises(BagLabelError, match=r"or version of seg3d2d; remove it") as refused:
+        label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser)
+    assert len(str(refused.value).splitlines()) == 1
+    monkeypatch.setattr("seg3d2d_ros.bag.labelling.__version__", "0.0.9")
+    assert label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "out", parser).resumed == 2
 
 
 def test_images_that_cannot_be_read_are_named_and_the_rest_labelled(make_bag, parser, tmp_path):

@@ -53,12 +53,28 @@ def test_ros_arguments_are_handed_on():
     assert parsed.loop
 
 
-def test_missing_package_is_named_with_its_remedy(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    monkeypatch.delitem(sys.modules, "seg3d2d_ros.cli.model_info", raising=False)
-    assert main(["model", "info"]) == 2
+@pytest.mark.parametrize(
+    ("package", "verb", "modules", "remedy"),
+    [
+        ("yaml", "model info", ["cli.model_info"], "PyYAML"),
+        (
+            "lz4",
+            "bag label a b",
+            ["cli.bag_label", "bag.labelling", "bag.label_store"],
+            "rosbags lz4",
+        ),
+    ],
+)
+def test_missing_package_is_named_with_its_remedy(
+    package, verb, modules, remedy, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"{package}.frame", raising=False)
+    for module in modules:
+        monkeypatch.delitem(sys.modules, f"seg3d2d_ros.{module}", raising=False)
+    assert main(verb.split()) == 2
     assert capsys.readouterr().err == (
-        "seg3d2d: this needs the Python package yaml: pip install PyYAML\n"
+        f"seg3d2d: this needs the Python package {package}: pip install {remedy}\n"
     )
 
 
