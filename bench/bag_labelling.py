@@ -22,6 +22,7 @@ from bench.report import Report, add_out_argument
 from seg3d2d_ros.backends import Backend, create_backend
 from seg3d2d_ros.bag.frame_source import Frame
 from seg3d2d_ros.bag.labelling import LABEL_TOPIC, label_bag
+from seg3d2d_ros.bag.parallel_parsing import parsers_side_by_side
 from seg3d2d_ros.bag.rosbag_source import RosbagSource
 from seg3d2d_ros.bag.writer import START_NS, new_bag, write_bag
 from seg3d2d_ros.bundle import ModelBundle, resolve_bundle
@@ -30,8 +31,9 @@ from seg3d2d_ros.parser import ParserConfig, SceneParser, resize_to_network
 
 NAME = "bag_labelling"
 MEASURED = """Labelling: `seg3d2d bag label` from opening the bag to the new bag at its place, the
-model loaded before. Backend alone: the same backend on the same frames, which lie in memory at the
-network's size. Both in one process, in turns, round by round, the order changing.
+model loaded before, by as many parsers side by side as the command takes. Backend alone: one of the
+same backend with its own choice of threads, as the live node has it, on the same frames, which lie
+in memory at the network's size. Both in one process, in turns, round by round, the order changing.
 part_of_backend: frames per second of labelling by those of the backend alone in the same round,
 median over the rounds."""
 
@@ -77,7 +79,8 @@ def main() -> int:
     arguments = parse_arguments()
     report = Report(NAME, MEASURED, vars(arguments))
     bundle = ModelBundle.load(resolve_bundle(arguments.bundle))
-    parser = SceneParser(bundle, ParserConfig(precision=arguments.precision))
+    parsers = parsers_side_by_side(bundle, ParserConfig(precision=arguments.precision))
+    parser = parsers[0]
     backend = create_backend(
         bundle,
         name=parser.backend_name,
@@ -98,7 +101,7 @@ def main() -> int:
                 out = bag.with_name(f"{name}_{number}")
                 turn: list[Callable[[], None]] = [
                     lambda: time_backend(rounds, backend, given),  # noqa: B023
-                    lambda: time_labelling(rounds, bag, out, parser),  # noqa: B023
+                    lambda: time_labelling(rounds, bag, out, parsers),  # noqa: B023
                 ]
                 for measure in turn if number % 2 == 0 else reversed(turn):
                     measure()
@@ -166,11 +169,11 @@ def time_backend(rounds: Rounds, backend: Backend, given: list[Pixels]) -> None:
     rounds.backend_s.append(time.perf_counter() - start)
 
 
-def time_labelling(rounds: Rounds, bag: Path, out: Path, parser: SceneParser) -> None:
+def time_labelling(rounds: Rounds, bag: Path, out: Path, parsers: list[SceneParser]) -> None:
     """Label the bag, and look what is in the new one."""
     start = time.perf_counter()
     source = RosbagSource(bag)
-    done = label_bag(source, out, parser)
+    done = label_bag(source, out, parsers[0], beside=parsers[1:])
     rounds.labelling_s.append(time.perf_counter() - start)
     rounds.frames += len(source)
     rounds.labelled += done.labelled

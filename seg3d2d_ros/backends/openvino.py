@@ -107,6 +107,8 @@ def _config(core: Any, precision: str, threads: int) -> dict[str, Any]:
         config["INFERENCE_PRECISION_HINT"] = _PRECISIONS[precision]
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads
+        # Few threads would be bound to the first cores, those of every network to the same.
+        config["ENABLE_CPU_PINNING"] = False
     return config
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -20,12 +21,13 @@ from seg3d2d_ros import __version__
 from seg3d2d_ros.bag.decode_ahead import DecodeAhead
 from seg3d2d_ros.bag.frame_source import FrameFault
 from seg3d2d_ros.bag.label_store import BagLabelError, LabelStore
+from seg3d2d_ros.bag.parallel_parsing import in_order
 from seg3d2d_ros.bag.rosbag_source import RawMessage, RosbagSource
 from seg3d2d_ros.bag.topic_copy import copy_custom_data, copy_topic
 from seg3d2d_ros.bag.writer import BagWriteError, new_bag
 from seg3d2d_ros.label_info import label_info_yaml
 from seg3d2d_ros.labels import LabelSpace
-from seg3d2d_ros.parser import ParseFailure, PreparedImage, SceneParser
+from seg3d2d_ros.parser import ParseFailure, ParseResult, PreparedImage, SceneParser
 
 LABEL_TOPIC = "/parse/label"
 """Where the parse node publishes by default."""
@@ -59,6 +61,7 @@ def label_bag(
     out: Path,
     parser: SceneParser,
     *,
+    beside: Sequence[SceneParser] = (),
     label_topic: str = LABEL_TOPIC,
     watch: Callable[[int], None] = lambda _: None,
 ) -> LabelledBag:
@@ -69,7 +72,7 @@ def label_bag(
     stamp; the k-th lies behind the k-th labelled image. ``<label topic>_info_yaml`` names the ids.
 
     An interrupted call leaves the labels so far in a hidden folder beside ``out``; the same call
-    goes on from there and gives the same bag. A thread prepares the next image while one is
+    goes on from there and gives the same bag. A thread prepares the next image while others are
     labelled; what waits is at the network's size, unless the backend resizes on its device. OpenCV
     has one thread meanwhile, in the whole process.
 
@@ -77,6 +80,8 @@ def label_bag(
         source: the bag and its camera.
         out: folder of the new bag; must not exist.
         parser: labels the images.
+        beside: further parsers of the same model and settings, which label others meanwhile, see
+            :func:`seg3d2d_ros.bag.parallel_parsing.parsers_side_by_side`.
         label_topic: of the label images.
         watch: called with the number of images done.
 
@@ -90,7 +95,8 @@ def label_bag(
         _check(source, out, label_topic)
         with store.held(_job(source, parser)):
             with _one_opencv_thread():
-                labelled, resumed, faults = _label(source, parser, store, watch)
+                parsers = (parser, *beside)
+                labelled, resumed, faults = _label(source, parsers, store, watch)
             if not labelled:
                 raise BagLabelError(
                     f"none of the {len(faults)} images of {source.path} could be labelled"
@@ -153,10 +159,17 @@ class _Image:
     header: bytes
 
 
+_Parsed = tuple[_Image | None, ParseResult | ParseFailure | FrameFault | None]
+"""An image and what came of it, None where it was labelled before; no image where it is a fault."""
+
+
 def _label(
-    source: RosbagSource, parser: SceneParser, store: LabelStore, watch: Callable[[int], None]
+    source: RosbagSource,
+    parsers: Sequence[SceneParser],
+    store: LabelStore,
+    watch: Callable[[int], None],
 ) -> tuple[list[_Image], int, list[FrameFault]]:
-    """Label what is not yet, while a thread reads, decodes and resizes the next image.
+    """Label what is not yet, while the next image is read, decoded and resized.
 
     Returns:
         The images that have labels now, how many had them before, and the faults of the others.
@@ -164,9 +177,9 @@ def _label(
     labelled: list[_Image] = []
     faults: list[FrameFault] = []
     resumed = len(store)
-    with DecodeAhead(_prepared(source, parser, store.indices()), _PREPARED_AHEAD) as images:
-        for done, (image, prepared) in enumerate(images, start=1):
-            result = parser.parse(prepared) if isinstance(prepared, PreparedImage) else prepared
+    parsed = _parsed_by_one if len(parsers) == 1 else _parsed_side_by_side
+    with contextlib.closing(parsed(source, parsers, store.indices())) as images:
+        for done, (image, result) in enumerate(images, start=1):
             if isinstance(result, (FrameFault, ParseFailure)):
                 faults.append(FrameFault(f"{done - 1:06d}", result.reason))
             elif image is not None:
@@ -175,6 +188,37 @@ def _label(
                 labelled.append(image)
             watch(done)
     return labelled, resumed, faults
+
+
+def _parsed_by_one(
+    source: RosbagSource, parsers: Sequence[SceneParser], labelled: Collection[int]
+) -> Generator[_Parsed, None, None]:
+    (parser,) = parsers
+    with DecodeAhead(_prepared(source, parser, labelled), _PREPARED_AHEAD) as images:
+        for image, prepared in images:
+            if isinstance(prepared, PreparedImage):
+                yield image, parser.parse(prepared)
+            else:
+                yield image, prepared
+
+
+def _parsed_side_by_side(
+    source: RosbagSource, parsers: Sequence[SceneParser], labelled: Collection[int]
+) -> Generator[_Parsed, None, None]:
+    def work(raw: RawMessage, free: SimpleQueue[SceneParser]) -> _Parsed:
+        if raw.index in labelled:
+            return _image(raw), None
+        image, prepared = _prepare(source, parsers[0], raw)
+        if not isinstance(prepared, PreparedImage):
+            return image, prepared
+        parser = free.get()
+        try:
+            return image, parser.parse(prepared)
+        finally:
+            free.put(parser)
+
+    with contextlib.closing(in_order(work, source.raw_images(), parsers)) as parsed:
+        yield from parsed
 
 
 @contextlib.contextmanager

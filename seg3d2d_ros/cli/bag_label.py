@@ -10,11 +10,12 @@ import time
 
 from seg3d2d_ros.bag.frame_source import FrameSourceError
 from seg3d2d_ros.bag.labelling import BagLabelError, label_bag
+from seg3d2d_ros.bag.parallel_parsing import parsers_side_by_side
 from seg3d2d_ros.bag.rosbag_source import RosbagSource
 from seg3d2d_ros.bundle import ModelBundle, resolve_bundle
 from seg3d2d_ros.bundle_files import BundleError
 from seg3d2d_ros.cli.progress import Progress
-from seg3d2d_ros.parser import ParserConfig, ParserError, SceneParser
+from seg3d2d_ros.parser import ParserConfig, ParserError
 
 REPORTED_ERRORS = (BagLabelError, BundleError, FrameSourceError, ParserError)
 
@@ -30,10 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     )
     progress = Progress("labelling", len(source))
     start = time.monotonic()
+    parser, *beside = parsers_side_by_side(bundle, config)
     done = label_bag(
         source,
         arguments.out,
-        SceneParser(bundle, config),
+        parser,
+        beside=beside,
         label_topic=arguments.label_topic,
         watch=progress.update,
     )

@@ -148,6 +148,35 @@ def test_images_are_prepared_while_others_are_labelled_but_few(parser, tmp_path,
     assert waiting == [3, 3, 3, 3, 3, 3, 2, 1]
 
 
+def test_parsers_side_by_side_give_the_same_bag(parser, channel_bundle, make_bag, tmp_path):
+    bag = make_bag({"/camera/image": "rgb8", "/chatter": "string"}, frames=9, cut={2: 60})
+    beside = [SceneParser(channel_bundle, ParserConfig("onnxruntime", threads=1))]
+    alone = label_bag(RosbagSource(bag, "/camera/image"), tmp_path / "alone", parser)
+    both = label_bag(RosbagSource(bag, "/camera/image"), tmp_path / "both", parser, beside=beside)
+    assert alone == both
+    assert messages(tmp_path / "alone") == messages(tmp_path / "both")
+
+
+def test_parsers_side_by_side_go_on_with_begun_work(parser, channel_bundle, tmp_path, monkeypatch):
+    write_images(tmp_path / "bag", [(k, 0) for k in range(9)])
+    label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "whole", parser)
+    beside = [SceneParser(channel_bundle, ParserConfig("onnxruntime", threads=1))]
+    decode = RosbagSource.decode
+
+    def stops(source, raw):
+        if raw.index == 5:
+            raise KeyboardInterrupt
+        return decode(source, raw)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(RosbagSource, "decode", stops)
+        source = RosbagSource(tmp_path / "bag")
+        label_bag(source, tmp_path / "parts", parser, beside=beside)
+    done = label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "parts", parser, beside=beside)
+    assert (done.labelled, done.resumed) == (9, 5)
+    assert messages(tmp_path / "parts") == messages(tmp_path / "whole")
+
+
 def test_a_bag_found_damaged_ahead_is_one_sentence(parser, tmp_path, monkeypatch):
     write_images(tmp_path / "bag", [(k, 0) for k in range(6)])
     monkeypatch.setattr(RosbagSource, "decode", damaged)
