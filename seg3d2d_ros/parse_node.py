@@ -25,6 +25,7 @@ from std_srvs.srv import SetBool
 from seg3d2d_ros.camera_input import CameraInput
 from seg3d2d_ros.diagnostics import DiagnosticsReporter
 from seg3d2d_ros.frame_worker import FrameWorker
+from seg3d2d_ros.heap import share_heap_between_threads
 from seg3d2d_ros.image_codec import decode_compressed_image, decode_image
 from seg3d2d_ros.label_output import LabelOutput
 from seg3d2d_ros.lifecycle import logging_exceptions, spin_once
@@ -270,6 +271,7 @@ def main(args: list[str] | None = None) -> int:
     # rclpy's own handlers shut the context down under the worker's feet, and a second SIGINT
     # interrupts their clean-up
     stop = stop_on_signals()
+    share_heap_between_threads()
     try:
         prepare_transport()
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)

@@ -72,9 +72,9 @@ def label_bag(
     stamp; the k-th lies behind the k-th labelled image. ``<label topic>_info_yaml`` names the ids.
 
     An interrupted call leaves the labels so far in a hidden folder beside ``out``; the same call
-    goes on from there and gives the same bag. A thread prepares the next image while others are
-    labelled; what waits is at the network's size, unless the backend resizes on its device. OpenCV
-    has one thread meanwhile, in the whole process.
+    goes on from there and gives the same bag. The next image is prepared while others are labelled;
+    in memory are whole at most two images more than there are parsers. OpenCV has one thread
+    meanwhile, in the whole process.
 
     Args:
         source: the bag and its camera.
@@ -217,7 +217,10 @@ def _parsed_side_by_side(
         finally:
             free.put(parser)
 
-    with contextlib.closing(in_order(work, source.raw_images(), parsers)) as parsed:
+    with (
+        contextlib.closing(source.raw_images()) as images,
+        contextlib.closing(in_order(work, images, parsers)) as parsed,
+    ):
         yield from parsed
 
 

@@ -43,8 +43,9 @@ def parsers_side_by_side(bundle: ModelBundle, config: ParserConfig) -> list[Scen
     if config.threads or alone.device != "cpu" or cores == 1:
         return [alone]
     count = min(cores, MOST_PARSERS)
-    each = replace(config, backend=alone.backend_name, threads=cores // count)
-    return [SceneParser(bundle, each) for _ in range(count)]
+    shares = [cores // count + (k < cores % count) for k in range(count)]
+    config = replace(config, backend=alone.backend_name)
+    return [SceneParser(bundle, replace(config, threads=threads)) for threads in shares]
 
 
 def in_order(
@@ -55,7 +56,7 @@ def in_order(
     """What `work` makes of each item, in the items' order, several at the same time.
 
     One item more is at work than there are parsers, so that one is prepared while others are
-    parsed; no more than these are taken from `items`, which is iterated in the caller's thread.
+    parsed, and the next is in hand; `items` is iterated in the caller's thread.
     What `work` raises is raised here, in order.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ class RosbagSource(FrameSource):
         with self.opened() as reader:
             return {connection.topic for connection in reader.connections}
 
-    def raw_messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
+    def raw_messages(self, topics: Collection[str]) -> Generator[RawMessage, None, None]:
         """Messages as they were recorded, of topics whose messages begin with a header.
 
         Raises:
@@ -142,7 +142,7 @@ class RosbagSource(FrameSource):
                 yield RawMessage(topic, counts[topic], connection.msgtype, recorded_ns, data)
                 counts[topic] += 1
 
-    def raw_images(self) -> Iterator[RawMessage]:
+    def raw_images(self) -> Generator[RawMessage, None, None]:
         """The camera's images as they were recorded; errors as of :meth:`raw_messages`."""
         return self.raw_messages([self.topic])
 

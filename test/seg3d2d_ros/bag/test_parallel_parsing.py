@@ -8,10 +8,12 @@ import os
 import threading
 import time
 
+import cv2
 import pytest
 
-from seg3d2d_ros.bag.parallel_parsing import MOST_PARSERS, in_order, parsers_side_by_side
-from seg3d2d_ros.parser import ParserConfig
+from seg3d2d_ros.bag.parallel_parsing import in_order, parsers_side_by_side
+from seg3d2d_ros.bundle import ModelBundle, resolve_bundle
+from seg3d2d_ros.parser import ParserConfig, SceneParser
 
 pytest.importorskip("onnxruntime")
 
@@ -74,7 +76,7 @@ def test_who_leaves_early_leaves_no_thread_behind():
     assert not [t for t in threading.enumerate() if t.name.startswith("parsing")]
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(1, [0]), (2, [1, 1]), (9, [2] * MOST_PARSERS)])
+@pytest.mark.parametrize(("cores", "threads"), [(1, [0]), (2, [1, 1]), (9, [3, 2, 2, 2])])
 def test_parsers_share_the_cores(channel_bundle, monkeypatch, cores, threads):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     made = []
@@ -96,3 +98,13 @@ def test_parsers_share_the_cores(channel_bundle, monkeypatch, cores, threads):
 def test_set_threads_are_those_of_one_parser(channel_bundle):
     config = ParserConfig("onnxruntime", threads=1)
     assert len(parsers_side_by_side(channel_bundle, config)) == 1
+
+
+def test_labels_do_not_depend_on_the_number_of_threads():
+    pytest.importorskip("openvino")
+    bundle = ModelBundle.load(resolve_bundle("rooms-lite0-scannet20"))
+    parsers = [SceneParser(bundle, ParserConfig("openvino", threads=k)) for k in (0, 1, 2)]
+    for pair in bundle.reference:
+        image = cv2.cvtColor(cv2.imread(str(pair.image.path)), cv2.COLOR_BGR2RGB)
+        first, *others = [parser.parse(image).labels for parser in parsers]
+        assert all((labels == first).all() for labels in others)
