@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 from collections.abc import Callable
@@ -69,7 +70,10 @@ class ModelLoader:
 
     def _run(self) -> None:
         while True:
-            self._waiting.get().run()  # no name for it here, which would keep the model alive
+            loading = self._waiting.get()
+            gc.collect()  # models that went may be held by cycles until then
+            loading.run()
+            del loading  # which would keep the model alive
 
 
 class ReloadService:
