@@ -148,11 +148,34 @@ def test_images_are_prepared_while_others_are_labelled_but_few(parser, tmp_path,
     assert waiting == [3, 3, 3, 3, 3, 3, 2, 1]
 
 
-def test_parsers_side_by_side_give_the_same_bag(parser, channel_bundle, make_bag, tmp_path):
-    bag = make_bag({"/camera/image": "rgb8", "/chatter": "string"}, frames=9, cut={2: 60})
-    beside = [SceneParser(channel_bundle, ParserConfig("onnxruntime", threads=1))]
-    alone = label_bag(RosbagSource(bag, "/camera/image"), tmp_path / "alone", parser)
-    both = label_bag(RosbagSource(bag, "/camera/image"), tmp_path / "both", parser, beside=beside)
+@pytest.mark.parametrize("plugin", ["MCAP", "SQLITE3"])
+def test_parsers_side_by_side_give_the_same_bag(
+    parser, channel_bundle, tmp_path, monkeypatch, plugin
+):
+    write_images(tmp_path / "bag", [(9 - k, 0) for k in range(9)], plugin)
+    alone = label_bag(RosbagSource(tmp_path / "bag"), tmp_path / "alone", parser)
+    other = SceneParser(channel_bundle, ParserConfig("onnxruntime", threads=1))
+    both_begun = threading.Barrier(2)
+    begun = set()
+
+    def watched(each, parse, busy):
+        def parses(image):
+            assert busy.acquire(blocking=False)  # a parser belongs to one thread at a time
+            if each not in begun:
+                begun.add(each)
+                both_begun.wait(20)
+            try:
+                return parse(image)
+            finally:
+                busy.release()
+
+        return parses
+
+    for each in (parser, other):
+        monkeypatch.setattr(each, "parse", watched(each, each.parse, threading.Lock()))
+    source = RosbagSource(tmp_path / "bag")
+    both = label_bag(source, tmp_path / "both", parser, beside=[other])
+    assert begun == {parser, other}
     assert alone == both
     assert messages(tmp_path / "alone") == messages(tmp_path / "both")
 

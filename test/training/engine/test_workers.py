@@ -68,7 +68,9 @@ def test_two_processes_make_one_run(repository, experiment, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "metrics.json").read_text())["steps"] == 4
     assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 4
-    assert recorded_commands(folder) == [
+    commit, *commands = recorded_commands(folder)
+    assert commit.startswith("# commit ")
+    assert commands == [
         "torchrun --standalone --nproc-per-node 2 -m training train "
         + shlex.join([str(path), "--out", str(folder)])
     ]
