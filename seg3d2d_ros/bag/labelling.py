@@ -7,10 +7,9 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -18,22 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros import __version__
-from seg3d2d_ros.bag.decode_ahead import DecodeAhead
 from seg3d2d_ros.bag.frame_source import FrameFault
 from seg3d2d_ros.bag.label_store import BagLabelError, LabelStore
-from seg3d2d_ros.bag.parallel_parsing import in_order
-from seg3d2d_ros.bag.rosbag_source import RawMessage, RosbagSource
+from seg3d2d_ros.bag.parsed_images import BagImage, parsed_images
+from seg3d2d_ros.bag.rosbag_source import RosbagSource
 from seg3d2d_ros.bag.topic_copy import copy_custom_data, copy_topic
 from seg3d2d_ros.bag.writer import BagWriteError, new_bag
 from seg3d2d_ros.label_info import label_info_yaml
 from seg3d2d_ros.labels import LabelSpace
-from seg3d2d_ros.parser import ParseFailure, ParseResult, PreparedImage, SceneParser
+from seg3d2d_ros.parser import ParseFailure, SceneParser
 
 LABEL_TOPIC = "/parse/label"
 """Where the parse node publishes by default."""
-
-_PREPARED_AHEAD = 1
-"""Preparing an image takes less time than labelling one, so one is enough; images may be large."""
 
 
 @dataclass(frozen=True)
@@ -144,41 +139,21 @@ def _job(source: RosbagSource, parser: SceneParser) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, order=True)
-class _Image:
-    """An image that can be labelled, by its header's stamp.
-
-    Attributes:
-        stamp_ns: nanoseconds.
-        index: its running number.
-        header: as it is serialised, with the four bytes of encapsulation.
-    """
-
-    stamp_ns: int
-    index: int
-    header: bytes
-
-
-_Parsed = tuple[_Image | None, ParseResult | ParseFailure | FrameFault | None]
-"""An image and what came of it, None where it was labelled before; no image where it is a fault."""
-
-
 def _label(
     source: RosbagSource,
     parsers: Sequence[SceneParser],
     store: LabelStore,
     watch: Callable[[int], None],
-) -> tuple[list[_Image], int, list[FrameFault]]:
+) -> tuple[list[BagImage], int, list[FrameFault]]:
     """Label what is not yet, while the next image is read, decoded and resized.
 
     Returns:
         The images that have labels now, how many had them before, and the faults of the others.
     """
-    labelled: list[_Image] = []
+    labelled: list[BagImage] = []
     faults: list[FrameFault] = []
     resumed = len(store)
-    parsed = _parsed_by_one if len(parsers) == 1 else _parsed_side_by_side
-    with contextlib.closing(parsed(source, parsers, store.indices())) as images:
+    with contextlib.closing(parsed_images(source, parsers, store.indices())) as images:
         for done, (image, result) in enumerate(images, start=1):
             if isinstance(result, (FrameFault, ParseFailure)):
                 faults.append(FrameFault(f"{done - 1:06d}", result.reason))
@@ -188,40 +163,6 @@ def _label(
                 labelled.append(image)
             watch(done)
     return labelled, resumed, faults
-
-
-def _parsed_by_one(
-    source: RosbagSource, parsers: Sequence[SceneParser], labelled: Collection[int]
-) -> Generator[_Parsed, None, None]:
-    (parser,) = parsers
-    with DecodeAhead(_prepared(source, parser, labelled), _PREPARED_AHEAD) as images:
-        for image, prepared in images:
-            if isinstance(prepared, PreparedImage):
-                yield image, parser.parse(prepared)
-            else:
-                yield image, prepared
-
-
-def _parsed_side_by_side(
-    source: RosbagSource, parsers: Sequence[SceneParser], labelled: Collection[int]
-) -> Generator[_Parsed, None, None]:
-    def work(raw: RawMessage, free: SimpleQueue[SceneParser]) -> _Parsed:
-        if raw.index in labelled:
-            return _image(raw), None
-        image, prepared = _prepare(source, parsers[0], raw)
-        if not isinstance(prepared, PreparedImage):
-            return image, prepared
-        parser = free.get()
-        try:
-            return image, parser.parse(prepared)
-        finally:
-            free.put(parser)
-
-    with (
-        contextlib.closing(source.raw_images()) as images,
-        contextlib.closing(in_order(work, images, parsers)) as parsed,
-    ):
-        yield from parsed
 
 
 @contextlib.contextmanager
@@ -235,39 +176,11 @@ def _one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-_Prepared = PreparedImage | ParseFailure | FrameFault
-
-
-def _prepared(
-    source: RosbagSource, parser: SceneParser, labelled: Collection[int]
-) -> Iterator[tuple[_Image | None, _Prepared | None]]:
-    """Each image and what is to be parsed of it, None where it is labelled already."""
-    for raw in source.raw_images():
-        yield (_image(raw), None) if raw.index in labelled else _prepare(source, parser, raw)
-
-
-def _prepare(
-    source: RosbagSource, parser: SceneParser, raw: RawMessage
-) -> tuple[_Image | None, _Prepared]:
-    frame = source.decode(raw)
-    if isinstance(frame, FrameFault):
-        return None, frame
-    return _image(raw), parser.prepare(frame.image)
-
-
-def _image(raw: RawMessage) -> _Image:
-    # four bytes of encapsulation, two of four each for the stamp, length of the frame id, frame id
-    order = "<" if raw.data[1] else ">"
-    seconds, nanoseconds, length = struct.unpack_from(f"{order}iII", raw.data, 4)
-    stamp_ns = seconds * 1_000_000_000 + nanoseconds
-    return _Image(stamp_ns, raw.index, bytes(raw.data[: 16 + length]))
-
-
 def _assemble(
     source: RosbagSource,
     out: Path,
     store: LabelStore,
-    images: list[_Image],
+    images: list[BagImage],
     label_space: LabelSpace,
     label_topic: str,
 ) -> dict[str, int]:

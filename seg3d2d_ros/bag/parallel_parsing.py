@@ -45,6 +45,7 @@ def parsers_side_by_side(bundle: ModelBundle, config: ParserConfig) -> list[Scen
     count = min(cores, MOST_PARSERS)
     shares = [cores // count + (k < cores % count) for k in range(count)]
     config = replace(config, backend=alone.backend_name)
+    del alone  # whose memory the others need
     return [SceneParser(bundle, replace(config, threads=threads)) for threads in shares]
 
 
