@@ -85,7 +85,12 @@ TRAINING = [
     "trimesh>=4.4",
     "pillow>=10",
     "pyoidn>=0.4",
+    "h5py>=3.10",  # NYU-v2's .mat file
+    "scipy>=1.11",
+    "plotly>=5.20",  # pages of `inspect`
 ]
+RAY = ["ray>=2.40"]  # scenes on several machines
+RERUN = ["rerun-sdk>=0.20"]
 PYTEST = ["pytest>=8,<9"]
 MCAP = ["mcap>=1.2", "mcap-ros2-support>=0.5"]
 TEST = [
@@ -93,6 +98,8 @@ TEST = [
     "torchmetrics>=1.4",
     "coverage>=7.10",
     "hypothesis>=6.100",
+    *RAY,
+    "plyfile>=1.0",  # reads what our writers write
     *MCAP,
     "ruff>=0.14,<0.16",
     "mypy>=1.15",
@@ -135,6 +142,8 @@ setup(
         "bags": BAGS,
         "demo": OPENCV + OPENVINO + BAGS + KILTED_WHEELS,
         "training": TRAINING,
+        "ray": RAY,
+        "rerun": RERUN,
         "test": TEST,
         # what test/ros and test/contracts need, in an environment without the training half
         "test-jazzy": [

@@ -51,21 +51,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _prepare(arguments: argparse.Namespace) -> int:
-    from training.data.prepare import prepare_folder
-
-    summary = prepare_folder(
-        arguments.images,
-        arguments.masks,
-        arguments.label_space,
-        arguments.out,
-        val_share=arguments.val_share,
-        seed=arguments.seed,
-    )
-    print(summary.text())
-    return 1 if summary.defects else 0
-
-
 def _export(arguments: argparse.Namespace) -> int:
     from training.export import export_run
 
@@ -107,26 +92,6 @@ def _networks(arguments: argparse.Namespace) -> int:
 
 
 def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    prepare = verbs.add_parser(
-        "prepare",
-        help="check a folder of images and masks and list it as a data set",
-        description="Writes manifest.jsonl, label_space.yaml and defects.txt. Frames with a defect "
-        "are left out; exit status 1 if there are any. Sub-folders stay together in one split.",
-    )
-    prepare.add_argument("--images", type=Path, required=True, help="folder of images")
-    prepare.add_argument(
-        "--masks", type=Path, required=True, help="folder of masks: <name>.png with class ids"
-    )
-    prepare.add_argument(
-        "--label-space", type=Path, required=True, help="YAML file with your classes"
-    )
-    prepare.add_argument("--out", type=Path, required=True, help="folder to write to")
-    prepare.add_argument(
-        "--val-share", type=_share, default=0.2, help="share of frames held out (%(default)s)"
-    )
-    prepare.add_argument("--seed", type=int, default=0, help="of the split (%(default)s)")
-    prepare.set_defaults(run=_prepare)
-
     train = verbs.add_parser("train", help="train a network; goes on where a run stopped")
     train.add_argument("experiment", type=Path, help="file in config/experiments")
     train.add_argument("--set", action="append", default=[], metavar="SECTION.SETTING=VALUE")
@@ -191,16 +156,6 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no share between 0 and 1")
-    return share
-
-
 def _known_errors() -> tuple[type[Exception], ...]:
     """Errors whose message says all that the user needs."""
     from seg3d2d_ros.bag.writer import BagWriteError
@@ -235,7 +190,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    importlib.import_module("training.rendering.command").add_parser(verbs)
+    for part in ("rendering", "data"):
+        importlib.import_module(f"training.{part}.command").add_parser(verbs)
     _add_verbs(verbs)
     words = sys.argv[1:] if argv is None else list(argv)
     arguments = parser.parse_args(words)

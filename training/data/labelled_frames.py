@@ -36,13 +36,19 @@ class LabelledFrames:
         split: name of the split.
         frames: their files.
         table: the id of each id in the label files, shape (65536,).
+        size: height and width to which a protocol brings images and labels; None for their own.
     """
 
     def __init__(
-        self, split: str, frames: Sequence[LabelledFrame], table: npt.NDArray[Any]
+        self,
+        split: str,
+        frames: Sequence[LabelledFrame],
+        table: npt.NDArray[Any],
+        size: tuple[int, int] | None = None,
     ) -> None:
         self.split = split
         self.frames = list(frames)
+        self.size = size
         self._table = table
 
     def __len__(self) -> int:
@@ -65,6 +71,10 @@ class LabelledFrames:
                 f"{frame.label} is {label.shape}, its image {image.shape[:2]}; labels must be "
                 "one-channel images of the same size"
             )
+        if self.size is not None and image.shape[:2] != self.size:
+            columns_rows = self.size[::-1]
+            image = cv2.resize(image, columns_rows, interpolation=cv2.INTER_AREA)
+            label = cv2.resize(label, columns_rows, interpolation=cv2.INTER_NEAREST_EXACT)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self._table[label]
 
     def fingerprint(self) -> str:

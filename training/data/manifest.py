@@ -6,17 +6,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+import yaml
 
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.labels import LabelSpace
 from training.data.labelled_frames import DatasetError, LabelledFrame, LabelledFrames
 
 MANIFEST = "manifest.jsonl"
+SCANS = "scans.jsonl"
 LABEL_SPACE = "label_space.yaml"
+DATASET = "dataset.yaml"
+DEFECTS = "defects.txt"
+Row = TypeVar("Row", "ManifestRow", "ScanRow")
 
 
 @dataclass(frozen=True)
@@ -25,17 +32,57 @@ class ManifestRow:
 
     Attributes:
         image: path relative to the manifest's folder, or absolute.
-        label: likewise; one-channel image with ids of the label space beside the manifest.
+        label: likewise; one-channel image of ids; None where there is none.
         scene: what must not be divided between splits.
-        split: train or val.
-        sha256: of the label file.
+        split: train, val or test.
+        sha256: of the label file; None where there is none.
+        name: of the frame, unlike any other of its scene; None for that of the image file.
+        depth: likewise a path; one-channel image; None where there is none.
+        depth_scale: of the depth image's numbers for a metre.
+        depth_invalid: its numbers that mean no measurement.
+        pose: camera to world, 4x4 by rows, metres, optical frame (z forward, x right, y down);
+            None where it is lost.
+        intrinsics: of the image: width, height, fx, fy, cx, cy, pixel centres at integers.
+        depth_intrinsics: of the depth image; None where they are the image's.
+        depth_to_color: a point of the depth camera's frame in the colour camera's, 4x4 by rows;
+            None where the cameras stand at one place.
     """
 
     image: str
-    label: str
+    label: str | None
     scene: str
     split: str
-    sha256: str
+    sha256: str | None
+    name: str | None = None
+    depth: str | None = None
+    depth_scale: float = 1000.0
+    depth_invalid: list[int] = field(default_factory=lambda: [0])
+    pose: list[float] | None = None
+    intrinsics: list[float] | None = None
+    depth_intrinsics: list[float] | None = None
+    depth_to_color: list[float] | None = None
+
+    @property
+    def frame(self) -> str:
+        """Name of the frame within its scene."""
+        return self.name or Path(self.image).stem
+
+
+@dataclass(frozen=True)
+class ScanRow:
+    """Points of one scene.
+
+    Attributes:
+        scene: name, that of its frames.
+        split: likewise.
+        format: who reads it, see :func:`training.data.open_scan.open_scan`.
+        path: file or folder, relative to the manifest's folder, or absolute.
+    """
+
+    scene: str
+    split: str
+    format: str
+    path: str
 
 
 def write_manifest(folder: Path, rows: Iterable[ManifestRow]) -> None:
@@ -44,8 +91,21 @@ def write_manifest(folder: Path, rows: Iterable[ManifestRow]) -> None:
     Raises:
         OSError: if it can't be written; one that was there before is then left as it was.
     """
+    _write_rows(folder / MANIFEST, rows)
+
+
+def write_scans(folder: Path, rows: Iterable[ScanRow]) -> None:
+    """Write ``scans.jsonl``, the list of the scenes' points.
+
+    Raises:
+        OSError: if it can't be written; one that was there before is then left as it was.
+    """
+    _write_rows(folder / SCANS, rows)
+
+
+def _write_rows(path: Path, rows: Iterable[ManifestRow] | Iterable[ScanRow]) -> None:
     lines = "".join(json.dumps(row.__dict__) + "\n" for row in rows)
-    write_file(folder / MANIFEST, lines.encode())
+    write_file(path, lines.encode())
 
 
 def read_manifest(folder: Path) -> list[ManifestRow]:
@@ -54,7 +114,19 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
     Raises:
         DatasetError: if it is missing or malformed.
     """
-    path = folder / MANIFEST
+    return _read_rows(folder / MANIFEST, ManifestRow)
+
+
+def read_scans(folder: Path) -> list[ScanRow]:
+    """Read ``scans.jsonl``.
+
+    Raises:
+        DatasetError: if it is missing or malformed.
+    """
+    return _read_rows(folder / SCANS, ScanRow)
+
+
+def _read_rows(path: Path, kind: type[Row]) -> list[Row]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -62,7 +134,7 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(ManifestRow(**json.loads(line)))
+            rows.append(kind(**json.loads(line)))
         except (ValueError, TypeError) as error:
             raise DatasetError(
                 f"line {number} of {path} is malformed; make it anew with "
@@ -72,33 +144,66 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
 
 
 class ManifestFrames(LabelledFrames):
-    """Frames of one split of a prepared data set.
+    """Labelled frames of one split of a prepared data set.
 
     Args:
-        folder: holds ``manifest.jsonl`` and ``label_space.yaml``.
-        split: train or val.
-        label_space: of the model; must have the classes that the data set was prepared with.
+        folder: holds ``manifest.jsonl`` and ``label_space.yaml``, and for published data sets
+            ``dataset.yaml``.
+        split: train, val or test.
+        label_space: of the model; must know the ids of the prepared labels, or have the classes
+            that the data set was prepared with.
 
     Raises:
-        DatasetError: if the manifest can't be read, has no frame of the split, or was prepared
-            with other classes.
+        DatasetError: if the manifest can't be read, has no labelled frame of the split, or was
+            prepared with other classes.
         LabelSpaceError: if the label space beside it can't be read.
     """
 
     def __init__(self, folder: Path, split: str, label_space: LabelSpace) -> None:
-        prepared = LabelSpace.load(folder / LABEL_SPACE)
-        if prepared.names != label_space.names:
-            raise DatasetError(
-                f"{folder} was prepared with the label space '{prepared.name}', whose classes are "
-                f"not those of '{label_space.name}'; name {folder / LABEL_SPACE} as label_space"
-            )
-        frames = [
-            LabelledFrame(row.scene, Path(row.image).stem, folder / row.image, folder / row.label)
-            for row in read_manifest(folder)
-            if row.split == split
+        description = read_description(folder)
+        self.rows = [
+            row for row in read_manifest(folder) if row.split == split and row.label is not None
         ]
-        if not frames:
-            raise DatasetError(f"{folder / MANIFEST} has no frame of the split '{split}'")
-        table = np.full(65536, label_space.unlabeled, label_space.dtype)
-        table[: label_space.num_classes] = np.arange(label_space.num_classes)
-        super().__init__(split, frames, table)
+        if not self.rows:
+            raise DatasetError(f"{folder / MANIFEST} has no labelled frame of the split '{split}'")
+        frames = [
+            LabelledFrame(row.scene, row.frame, folder / row.image, folder / str(row.label))
+            for row in self.rows
+        ]
+        source = description.get("label_source")
+        size = description.get("size")
+        if source in label_space.source_ids:
+            table = label_space.lookup(str(source))
+        else:
+            table = _same_classes(folder, label_space)
+        super().__init__(split, frames, table, tuple(size) if size else None)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """What ``dataset.yaml`` says; nothing for a folder of images and masks.
+
+    Raises:
+        DatasetError: if it is malformed.
+    """
+    path = folder / DATASET
+    if not path.is_file():
+        return {}
+    try:
+        description = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    if not isinstance(description, dict):
+        raise DatasetError(f"{path} is no YAML mapping; make it anew with prepare")
+    return description
+
+
+def _same_classes(folder: Path, label_space: LabelSpace) -> npt.NDArray[Any]:
+    prepared = LabelSpace.load(folder / LABEL_SPACE)
+    if prepared.names != label_space.names:
+        raise DatasetError(
+            f"{folder} was prepared with the label space '{prepared.name}', whose classes are "
+            f"not those of '{label_space.name}'; name {folder / LABEL_SPACE} as label_space"
+        )
+    table = np.full(65536, label_space.unlabeled, label_space.dtype)
+    table[: label_space.num_classes] = np.arange(label_space.num_classes)
+    return table

@@ -20,10 +20,9 @@ from tqdm import tqdm
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.labels import LabelSpace
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import LABEL_SPACE, MANIFEST, ManifestRow, write_manifest
+from training.data.manifest import DEFECTS, LABEL_SPACE, MANIFEST, ManifestRow, write_manifest
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-DEFECTS = "defects.txt"
 
 
 @dataclass(frozen=True)

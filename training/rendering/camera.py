@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""The pinhole camera, and what a cheap sensor makes of the light that reaches it."""
+"""Where a camera looks, and what a cheap sensor makes of the light that reaches it."""
 
 from __future__ import annotations
 
@@ -12,44 +12,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.rendering.mesh import Array
-
-
-@dataclass(frozen=True)
-class Intrinsics:
-    """A pinhole camera; pixel centres lie at integers, the optical axis in the image's middle."""
-
-    width: int
-    height: int
-    focal: float
-
-    @classmethod
-    def from_fov(cls, width: int, height: int, horizontal_fov: float) -> Intrinsics:
-        """From the horizontal field of view in radians."""
-        return cls(width, height, width / 2 / float(np.tan(horizontal_fov / 2)))
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """The 3x3 camera matrix."""
-        return np.array(
-            [
-                [self.focal, 0, (self.width - 1) / 2],
-                [0, self.focal, (self.height - 1) / 2],
-                [0, 0, 1.0],
-            ]
-        )
-
-    def rays(self, jitter: Array | None = None) -> Array:
-        """Directions with z = 1 in the optical frame, float32 [h * w, 3].
-
-        `jitter` moves them within their pixel: float32 [h * w, 2] in pixels.
-        """
-        v, u = np.mgrid[0 : self.height, 0 : self.width].reshape(2, -1).astype(np.float32)
-        if jitter is not None:
-            u, v = u + jitter[:, 0], v + jitter[:, 1]
-        k = self.matrix
-        return np.stack(
-            [(u - k[0, 2]) / self.focal, (v - k[1, 2]) / self.focal, np.ones_like(u)], -1
-        ).astype(np.float32)
 
 
 def look_at(

@@ -11,15 +11,22 @@ from pathlib import Path
 from training.rendering.domain import DOMAINS
 from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, fetch, is_fetched
 from training.rendering.kinds import ROOM_KINDS
+from training.rendering.layouts.registry import LAYOUTS
 from training.rendering.rooms_error import RoomsError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the verb `rooms`."""
     parser = subparsers.add_parser(
-        "rooms", help="render furnished rooms with labels, depth and poses in ScanNet's layout"
+        "rooms", help="render furnished rooms with labels, depth and poses in a data set's layout"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--format",
+        choices=sorted(LAYOUTS),
+        default="scannet",
+        help="data set whose layout on disk is written (%(default)s)",
+    )
     parser.add_argument("--rooms", type=_count, default=100, help="number of rooms")
     parser.add_argument(
         "--domain",
@@ -35,9 +42,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--size",
         type=_size,
-        default=(320, 240),
         metavar="WxH",
-        help="of pictures and labels, 1296x968 as in ScanNet (320x240)",
+        help="of pictures and labels, 1296x968 as in ScanNet (320x240; s3dis: 320x320)",
     )
     parser.add_argument(
         "--depth-size",

@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from training.rendering.domain import SPLITS, Part
 from training.rendering.kinds import kind_of
+from training.rendering.layouts.registry import open_layout
 from training.rendering.room_job import RoomJob, render_room
 from training.rendering.rooms_error import RoomsError
-from training.rendering.scannet_layout import scene_name, write_splits
 
 
 def splits_of(rooms: int, val_share: float, seed: int) -> dict[str, list[int]]:
@@ -39,13 +39,8 @@ def render_dataset(arguments: argparse.Namespace) -> None:
         OSError: something can't be written.
     """
     splits = splits_of(arguments.rooms, arguments.split_val, arguments.seed)
-    wanted = set(arguments.scene or map(scene_name, range(arguments.rooms)))
-    names = {split: [scene_name(k) for k in rooms] for split, rooms in splits.items()}
-    unknown = wanted.difference(*names.values())
-    if unknown:
-        raise RoomsError(f"there is no {min(unknown)} among {arguments.rooms} rooms")
-    _claim(arguments.out, arguments)
-    write_splits(arguments.out, {s: [n for n in names[s] if n in wanted] for s in SPLITS})
+    layout = open_layout(arguments.format)
+    size = arguments.size = arguments.size or layout.default_size
     frames = {"train": arguments.frames_per_room, "val": arguments.val_frames_per_room}
     if arguments.trajectory:
         frames = dict.fromkeys(SPLITS, arguments.trajectory)
@@ -56,25 +51,35 @@ def render_dataset(arguments: argparse.Namespace) -> None:
             Part(arguments.domain, split),
             arguments.seed,
             frames[split],
-            arguments.size,
+            size,
             arguments.furniture,
             arguments.kind or kind_of(position),
             (arguments.carrier or "hand") if arguments.trajectory else None,
             arguments.scan,
-            arguments.depth_size or arguments.size,
+            arguments.depth_size or size,
+            layout,
         )
         for split, rooms in splits.items()
         for position, index in enumerate(rooms)
-        if scene_name(index) in wanted
     ]
+    if arguments.scene:
+        unknown = set(arguments.scene) - {job.name for job in jobs}
+        if unknown:
+            raise RoomsError(f"there is no {min(unknown)} among {arguments.rooms} rooms")
+        jobs = [job for job in jobs if job.name in arguments.scene]
+    wanted = {job.index for job in jobs}
+    splits = {split: [k for k in rooms if k in wanted] for split, rooms in splits.items()}
+    _claim(arguments.out, arguments)
+    layout.finish(arguments.out, splits, jobs)
     # Rooms are rendered in order of their number, so that both splits fill evenly.
     jobs.sort(key=lambda job: job.index)
     todo = [job for job in jobs if not job.done]
     total = sum(job.frames for job in jobs)
-    ready = sum(job.frames for job in jobs if job.folder.exists())
+    ready = sum(job.frames for job in jobs if layout.frames_done(job))
     with tqdm(total=total, unit="frame", initial=ready, smoothing=0.02) as bar:
         for done in _render_all(todo, arguments.workers):
             bar.update(done)
+    layout.finish(arguments.out, splits, jobs)
 
 
 def _claim(out: Path, arguments: argparse.Namespace) -> None:
@@ -98,6 +103,8 @@ def _claim(out: Path, arguments: argparse.Namespace) -> None:
         "scene",
     )
     values = {name: getattr(arguments, name) for name in names}
+    if arguments.format != "scannet":  # which is what folders of earlier versions hold
+        values["format"] = arguments.format
     values["scene"] = sorted(set(arguments.scene)) if arguments.scene else None
     settings = json.dumps(values, indent=1) + "\n"
     file = out / "rooms.json"

@@ -16,7 +16,7 @@ import pyoidn
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.rendering.camera import Intrinsics
+from training.data.intrinsics import Intrinsics
 from training.rendering.mesh import Array, dot, length
 from training.rendering.rooms_error import RoomsError
 from training.rendering.scene import THREADS, Scene
@@ -67,7 +67,7 @@ def render_flat(scene: Scene, intrinsics: Intrinsics, pose: NDArray[np.float64])
     """Colours without light, a little darker where slanted: sRGB 0 to 1, float32 [h, w, 3]."""
     origins, directions = _world_rays(intrinsics, pose, None)
     hits = scene.cast(origins, directions)
-    s = surface_points(scene, hits, origins, directions, 1.0 / intrinsics.focal)
+    s = surface_points(scene, hits, origins, directions, 1.0 / intrinsics.fx)
     color = np.zeros((intrinsics.height * intrinsics.width, 3), np.float32)
     towards = np.abs(dot(s.normal, directions[s.rows])) / length(directions[s.rows])
     color[s.rows] = (s.albedo * (0.5 + 0.5 * towards)[:, None]).clip(0, 1) ** (1 / 2.2)
@@ -118,7 +118,7 @@ class Renderer:
         missed = hits.triangle < 0
         color[missed] = self._sky(directions[missed])
         albedo[missed] = np.minimum(color[missed], 1.0)
-        s = surface_points(self._scene, hits, origins, directions, 1.0 / intrinsics.focal)
+        s = surface_points(self._scene, hits, origins, directions, 1.0 / intrinsics.fx)
         toward = -directions[s.rows]
         toward = toward / length(toward)[:, None]
         cosine = np.clip(dot(s.normal, toward), 0, 1)

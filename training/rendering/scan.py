@@ -18,7 +18,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from seg3d2d_ros.atomic_file import write_file
-from training.rendering.camera import Intrinsics, look_at
+from training.data.intrinsics import Intrinsics
+from training.rendering.camera import look_at
 from training.rendering.layout import FurnishedRoom
 from training.rendering.mesh import Array
 from training.rendering.render import render_flat, render_ground_truth

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.rendering.camera import Intrinsics, look_at
+from training.data.intrinsics import Intrinsics
+from training.rendering.camera import look_at
 from training.rendering.layout import FurnishedRoom
 from training.rendering.nyu40 import NYU40, SCANNET20_IDS
 from training.rendering.placement import Placed

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("open3d")
 pytest.importorskip("pyoidn")
 
-from training.rendering.camera import Intrinsics, Sensor, look_at, tone
+from training.data.intrinsics import Intrinsics
+from training.rendering.camera import Sensor, look_at, tone
 from training.rendering.mesh import Material, box, merge, plain, quad, vector
 from training.rendering.nyu40 import NYU40
 from training.rendering.render import Renderer, render_ground_truth

@@ -14,7 +14,8 @@ pytest.importorskip("pyoidn")
 pytest.importorskip("trimesh")
 pytest.importorskip("tqdm")
 
-from training.rendering.camera import Intrinsics, Sensor
+from training.data.intrinsics import Intrinsics
+from training.rendering.camera import Sensor
 from training.rendering.command import add_parser
 from training.rendering.dataset import splits_of
 from training.rendering.furniture import FurnitureError, fetch

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("open3d")
 
-from training.rendering.camera import Intrinsics
+from training.data.intrinsics import Intrinsics
 from training.rendering.layout import furnish
 from training.rendering.nyu40 import NYU40
 from training.rendering.render import render_ground_truth

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("open3d")
 pytest.importorskip("pyoidn")
 
-from training.rendering.camera import Intrinsics, look_at
+from training.data.intrinsics import Intrinsics
+from training.rendering.camera import look_at
 from training.rendering.layout import furnish
 from training.rendering.walks import FRAME_RATE, NoWayError, image_motion, walk
 
@@ -63,6 +64,6 @@ def test_the_pictures_motion_is_that_of_a_far_point():
     other = look_at(eye, eye + np.array([1.0, 0.25, -0.12]))
     far = np.append(eye + 1e6 * one[:3, 2], 1.0)  # in the middle of the first picture
     x, y, z = (np.linalg.inv(other) @ far)[:3]
-    assert image_motion(one, other, camera.focal) == pytest.approx(
-        (camera.focal * x / z, camera.focal * y / z), rel=0.02
+    assert image_motion(one, other, camera.fx) == pytest.approx(
+        (camera.fx * x / z, camera.fx * y / z), rel=0.02
     )

@@ -13,8 +13,7 @@ reconstructed mesh.
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -22,17 +21,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.rendering.camera import Intrinsics
+from training.data.intrinsics import Intrinsics
+from training.rendering.layout import FurnishedRoom
+from training.rendering.layouts.layout import RoomLayout, finished_folder, write_image
 from training.rendering.mesh import Array
 from training.rendering.render import GroundTruth
+from training.rendering.room_frames import rendered_frames, room_cameras
+from training.rendering.room_job import RoomJob
+from training.rendering.scan import scan_room, write_scan
 
 FRAMES = "scannet_frames_25k"
 SCANS = "scans"
-
-
-def scene_name(index: int) -> str:
-    """ScanNet's name of the scene with this number."""
-    return f"scene{index:04d}_00"
 
 
 def write_splits(root: Path, splits: dict[str, list[str]]) -> None:
@@ -45,17 +44,37 @@ def write_splits(root: Path, splits: dict[str, list[str]]) -> None:
         temporary.replace(folder / f"{name}.txt")
 
 
-@contextlib.contextmanager
-def finished_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder that is renamed to `folder` when the block ends without error."""
-    temporary = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+class ScanNetLayout(RoomLayout):
+    """ScanNet's frames and reconstructed meshes."""
+
+    def frames_done(self, job: RoomJob) -> bool:
+        """Whether the scene's frames are finished."""
+        return (job.out / FRAMES / job.name).exists()
+
+    def done(self, job: RoomJob) -> bool:
+        """Whether frames and mesh are finished."""
+        return self.frames_done(job) and (not job.scan or (job.out / SCANS / job.name).exists())
+
+    def write(
+        self, job: RoomJob, furnished: FurnishedRoom, rng: np.random.Generator
+    ) -> Iterator[int]:
+        """Write what is missing of mesh and frames."""
+        scan_folder = job.out / SCANS / job.name
+        if job.scan and not scan_folder.exists():
+            with finished_folder(scan_folder) as folder:
+                write_scan(folder, job.name, scan_room(furnished, job.scan_rng()))
+        if self.frames_done(job):
+            return
+        cameras = room_cameras(job, rng)
+        with SceneWriter(job.out / FRAMES / job.name, cameras.color, cameras.depth) as writer:
+            for frame in rendered_frames(job, furnished, cameras, rng):
+                writer.add(frame.color, frame.truth, frame.depth, frame.pose, frame.quality)
+                yield 1
+
+    def finish(self, out: Path, splits: dict[str, list[int]], jobs: Sequence[RoomJob]) -> None:
+        """Write the lists of scenes."""
+        names = {job.index: job.name for job in jobs}
+        write_splits(out, {split: [names[k] for k in rooms] for split, rooms in splits.items()})
 
 
 class SceneWriter:
@@ -108,22 +127,16 @@ class SceneWriter:
         stem = f"{self._count:06d}"
         folder = self._folder
         millimetres = np.clip(np.rint(depth * 1000), 0, 65535).astype(np.uint16)
-        _write(
+        write_image(
             folder / f"color/{stem}.jpg",
             cv2.cvtColor(color, cv2.COLOR_RGB2BGR),
             [cv2.IMWRITE_JPEG_QUALITY, quality],
         )
-        _write(folder / f"depth/{stem}.png", millimetres)
-        _write(folder / f"label/{stem}.png", truth.label)
+        write_image(folder / f"depth/{stem}.png", millimetres)
+        write_image(folder / f"label/{stem}.png", truth.label)
         # Instance images of ScanNet are 8 bit; what lies beyond shares the last id.
-        _write(folder / f"instance/{stem}.png", np.minimum(truth.instance, 255).astype(np.uint8))
+        write_image(
+            folder / f"instance/{stem}.png", np.minimum(truth.instance, 255).astype(np.uint8)
+        )
         np.savetxt(folder / f"pose/{stem}.txt", pose, fmt="%.6f")
         self._count += 1
-
-
-def _write(file: Path, image: NDArray[np.generic], options: list[int] | None = None) -> None:
-    # Not by imwrite, which is silent about a disk that is full.
-    done, content = cv2.imencode(file.suffix, image, options or [])
-    if not done:
-        raise OSError(f"{file}: OpenCV can't encode an image of shape {image.shape}")
-    file.write_bytes(content.tobytes())

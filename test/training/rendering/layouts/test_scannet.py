@@ -7,9 +7,10 @@ import pytest
 pytest.importorskip("open3d")
 pytest.importorskip("pyoidn")
 
-from training.rendering.camera import Intrinsics, look_at
+from training.data.intrinsics import Intrinsics
+from training.rendering.camera import look_at
+from training.rendering.layouts.scannet import FRAMES, SceneWriter, write_splits
 from training.rendering.render import GroundTruth
-from training.rendering.scannet_layout import FRAMES, SceneWriter, scene_name, write_splits
 
 CAMERA = Intrinsics.from_fov(40, 30, 1.0)
 
@@ -30,7 +31,7 @@ def frame(seed):
 
 def test_files_read_back_as_scannets(tmp_path):
     frames = [frame(k) for k in range(2)]
-    with SceneWriter(tmp_path / FRAMES / scene_name(7), CAMERA, CAMERA) as writer:
+    with SceneWriter(tmp_path / FRAMES / "scene0007_00", CAMERA, CAMERA) as writer:
         for color, truth, pose in frames:
             writer.add(color, truth, truth.depth, pose, 95)
     folder = tmp_path / "scannet_frames_25k" / "scene0007_00"
@@ -51,7 +52,7 @@ def test_files_read_back_as_scannets(tmp_path):
 def test_a_scene_appears_only_when_it_is_complete(tmp_path):
     with (
         pytest.raises(RuntimeError),
-        SceneWriter(tmp_path / FRAMES / scene_name(0), CAMERA, CAMERA) as writer,
+        SceneWriter(tmp_path / FRAMES / "scene0000_00", CAMERA, CAMERA) as writer,
     ):
         color, truth, pose = frame(0)
         writer.add(color, truth, truth.depth, pose, 90)

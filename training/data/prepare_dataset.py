@@ -1,0 +1,213 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The verb ``prepare`` for published data sets: every scene checked and listed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from seg3d2d_ros.atomic_file import write_file
+from seg3d2d_ros.labels import LabelSpace
+from training.data.dataset_reader import DatasetReader
+from training.data.defects import Defect, count_by_kind, defect_list
+from training.data.frame_checks import check_frame
+from training.data.labelled_frames import DatasetError
+from training.data.manifest import (
+    DATASET,
+    DEFECTS,
+    LABEL_SPACE,
+    MANIFEST,
+    ManifestRow,
+    ScanRow,
+    write_manifest,
+    write_scans,
+)
+from training.scene_jobs import run_scene_jobs
+
+SCENES = "scenes"
+"""Folder of what is finished: a JSON file for each scene."""
+UNPACKED = "unpacked"
+"""Folder of what readers unpack, by scene."""
+
+
+@dataclass(frozen=True)
+class SceneJob:
+    """One scene to prepare."""
+
+    reader: DatasetReader
+    scene: str
+    split: str
+    out: Path
+
+    @property
+    def finished(self) -> Path:
+        """The file that is there when nothing is left to do."""
+        return self.out / SCENES / f"{self.scene}.json"
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """What was found.
+
+    Attributes:
+        folder: where the manifest is.
+        frames: their number by split.
+        scans: number of scenes with points.
+        defects: all of them.
+    """
+
+    folder: Path
+    frames: dict[str, int]
+    scans: int
+    defects: list[Defect]
+
+    def text(self) -> str:
+        """A summary for people."""
+        frames = ", ".join(f"{count} {split}" for split, count in self.frames.items())
+        lines = [f"{self.folder / MANIFEST}: frames: {frames or 'none'}; {self.scans} scans"]
+        if self.defects:
+            left_out = sum(defect.dropped for defect in self.defects)
+            lines.append(
+                f"{len(self.defects)} defects, {left_out} frames or scans left out for them; all "
+                f"are in {self.folder / DEFECTS}:"
+            )
+            lines += [f"  {n:6} {kind}" for kind, n in count_by_kind(self.defects).items()]
+            lines += [f"  {defect.text}" for defect in self.defects[:10]]
+        return "\n".join(lines)
+
+
+def prepare_dataset(
+    reader: DatasetReader,
+    out: Path,
+    label_space: LabelSpace,
+    *,
+    workers: int = 1,
+    ray_address: str | None = None,
+) -> PreparedDataset:
+    """Check every file of a data set and list what can be used; goes on where it was interrupted.
+
+    Writes ``manifest.jsonl``, ``scans.jsonl``, ``label_space.yaml``, ``dataset.yaml`` and
+    ``defects.txt``.
+
+    Args:
+        reader: of the data set.
+        out: folder to write to.
+        label_space: classes of the protocol.
+        workers: processes.
+        ray_address: of a Ray cluster, see :func:`training.scene_jobs.run_scene_jobs`.
+
+    Raises:
+        DatasetError: if nothing usable is there, or ``out`` belongs to another data set.
+        OSError: if something can't be written.
+    """
+    scenes = reader.scenes()
+    _claim(out, reader)
+    jobs = [SceneJob(reader, scene, split, out) for scene, split in scenes.items()]
+    todo = [job for job in jobs if not job.finished.is_file()]
+    with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="scene") as bar:
+        for _ in run_scene_jobs(prepare_scene, todo, workers=workers, ray_address=ray_address):
+            bar.update()
+    rows: list[ManifestRow] = []
+    scans: list[ScanRow] = []
+    defects = reader.stray_defects()
+    for job in jobs:
+        finished = json.loads(job.finished.read_text(encoding="utf-8"))
+        rows += [ManifestRow(**row) for row in finished["rows"]]
+        scans += [ScanRow(**finished["scan"])] if finished["scan"] else []
+        defects += [Defect.from_mapping(defect) for defect in finished["defects"]]
+    if not rows and not scans:
+        first = f"; the first defect: {defects[0].text}" if defects else ""
+        raise DatasetError(f"{reader.root} holds nothing usable{first}")
+    text = yaml.safe_dump(label_space.to_mapping(), sort_keys=False)
+    write_file(out / LABEL_SPACE, text.encode())
+    write_file(out / DEFECTS, defect_list(defects).encode())
+    write_scans(out, scans)
+    write_manifest(out, rows)
+    frames = dict(Counter(row.split for row in rows))
+    manifest = hashlib.sha256((out / MANIFEST).read_bytes()).hexdigest()
+    counts = {"frames": frames, "scans": len(scans), "defects": count_by_kind(defects)}
+    _write_yaml(out / DATASET, {**_settings(reader), **counts, "manifest_sha256": manifest})
+    return PreparedDataset(out, frames, len(scans), defects)
+
+
+def prepare_scene(job: SceneJob) -> str:
+    """Prepare one scene; its file is there when it is done.
+
+    Raises:
+        OSError: if something can't be written.
+    """
+    unpacked = job.out / UNPACKED / job.scene
+    prepared = job.reader.prepare_scene(job.scene, job.split, unpacked)
+    rows, defects = [], list(prepared.defects)
+    for row in prepared.rows:
+        checked, found = check_frame(row, job.reader.label_ids, job.reader.no_label)
+        defects += found
+        if checked is not None:
+            rows.append(asdict(_relative_row(checked, job.out)))
+    scan = prepared.scan
+    if scan is not None:
+        scan = replace(scan, path=_relative(scan.path, job.out))
+    job.finished.parent.mkdir(parents=True, exist_ok=True)
+    mapping = {
+        "rows": rows,
+        "scan": asdict(scan) if scan else None,
+        "defects": [defect.to_mapping() for defect in defects],
+    }
+    write_file(job.finished, json.dumps(mapping).encode())
+    return job.scene
+
+
+def _settings(reader: DatasetReader) -> dict[str, Any]:
+    return {
+        "dataset": reader.protocol.dataset,
+        "protocol": reader.protocol.name,
+        "root": str(reader.root.resolve()),
+        "label_source": reader.label_source,
+        "size": list(reader.protocol.size) if reader.protocol.size else None,
+    }
+
+
+def _claim(out: Path, reader: DatasetReader) -> None:
+    """Record whose the folder is, so that no run goes on with what another one has begun."""
+    file = out / DATASET
+    settings = _settings(reader)
+    if file.is_file():
+        try:
+            found = yaml.safe_load(file.read_text(encoding="utf-8"))
+            same = all(found[name] == value for name, value in settings.items())
+        except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError):
+            same = False
+        if not same:
+            raise DatasetError(
+                f"{out} holds another data set or protocol ({file.name} there names it); use "
+                "another --out"
+            )
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_yaml(file, settings)
+
+
+def _write_yaml(path: Path, mapping: dict[str, Any]) -> None:
+    write_file(path, yaml.safe_dump(mapping, sort_keys=False).encode())
+
+
+def _relative_row(row: ManifestRow, out: Path) -> ManifestRow:
+    return replace(
+        row,
+        image=_relative(row.image, out),
+        label=row.label and _relative(row.label, out),
+        depth=row.depth and _relative(row.depth, out),
+    )
+
+
+def _relative(path: str, folder: Path) -> str:
+    return Path(os.path.relpath(Path(path).resolve(), folder.resolve())).as_posix()
