@@ -62,21 +62,20 @@ def list_frames(folder: Path, split: str) -> SceneFrames:
                 Defect(DefectKind.MISSING_FILE, str(folder / name), text, scene, dropped=False)
             )
     for image in images:
-        label: Path | None = folder / "label" / f"{image.stem}.png"
-        if split == "test" and label is not None and not label.is_file():
-            label = None
+        label = folder / "label" / f"{image.stem}.png"
+        has_label = split != "test" or label.is_file()
         pose = _pose(folder / "pose" / f"{image.stem}.txt", frames.defects) if poses else None
         frames.rows.append(
             ManifestRow(
                 image=str(image),
-                label=None if label is None else str(label),
+                label=str(label) if has_label else None,
                 scene=scene,
                 split=split,
                 sha256=None,
                 depth=str(folder / "depth" / f"{image.stem}.png") if depth else None,
                 pose=None if pose is None else pose.ravel().tolist(),
-                intrinsics=color and color.row(),
-                depth_intrinsics=depth and depth.row(),
+                intrinsics=color.row() if color else None,
+                depth_intrinsics=depth.row() if depth else None,
             )
         )
     frames.defects += _strays(folder, {image.stem for image in images})

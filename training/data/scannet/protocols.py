@@ -34,5 +34,5 @@ PROTOCOLS: tuple[Protocol, ...] = (
     ),
 )
 """The first is the default. The setting ``lists`` is for
-:func:`training.data.scannet.scene_lists.official_scenes`; lists that lie in the data set's folder go
-before it."""
+:func:`training.data.scannet.scene_lists.official_scenes`; lists that lie in the data set's folder
+go before it."""

@@ -92,6 +92,9 @@ class ScanNetReader(DatasetReader):
                     defects.append(Defect(DefectKind.STRAY_FILE, str(path), text, path.name))
         if self._has_meshes:
             defects += self._label_table_defects()
+        if not self._has_frames:
+            text = f"{self.root} has no frames, neither {FRAMES[0]} nor .sens files, only points"
+            defects.append(Defect(DefectKind.MISSING_FILE, str(self.root), text, dropped=False))
         return defects
 
     def _add_scan(
@@ -104,6 +107,8 @@ class ScanNetReader(DatasetReader):
                 defect = Defect(DefectKind.MISSING_FILE, str(wanted), text, scene)
                 prepared.defects.append(defect)
             return
+        # As manifests name it: without symbolic links, so that the label table is the same then.
+        folder = folder.resolve()
         try:
             labelled = read_scan(folder, compare=True)
         except DefectError as error:

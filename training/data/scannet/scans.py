@@ -89,14 +89,15 @@ def _annotated(
     defects = []
     for category, instance, members in _groups(aggregation_path):
         label = table.by_category.get(category, -1)
+        where = f"the object {instance - 1} of {aggregation_path}"
         if not 0 <= label <= HIGHEST_ID:
             reason = "is not in the label table" if label < 0 else f"has the unknown id {label}"
             defects.append(
                 DefectError(
                     DefectKind.UNKNOWN_LABEL,
                     aggregation_path,
-                    f"the object {instance - 1} of {aggregation_path} is called {category!r}, which "
-                    f"{reason}; its points count as unlabeled",
+                    f"{where} is called {category!r}, which {reason}; its points count as "
+                    "unlabeled",
                 )
             )
             label = 0
@@ -106,8 +107,8 @@ def _annotated(
                 DefectError(
                     DefectKind.DAMAGED_FILE,
                     aggregation_path,
-                    f"the object {instance - 1} of {aggregation_path} has {(~known).sum()} segments "
-                    f"that are not in {segments_path.name}; it is used without them",
+                    f"{where} has {(~known).sum()} segments that are not in {segments_path.name}; "
+                    "it is used without them",
                 )
             )
         rows = np.searchsorted(segments, members[known])

@@ -28,10 +28,9 @@ def official_scenes(lists: str) -> dict[str, str]:
     held_out = set(facts[f"{lists}_val"])
     scenes = {}
     for place, scans in enumerate("".join(facts["scans"].split())):
+        split = "val" if place in held_out else "train"
         if first <= place <= last:
             split = "test"
-        else:
-            split = "val" if place in held_out else "train"
         if split != "test" or lists == "v2":
             scenes.update({f"scene{place:04d}_{k:02d}": split for k in range(int(scans))})
     return scenes

@@ -3,12 +3,12 @@
 """Reader of ScanNet's recordings, `.sens` files of version 4.
 
 The layout is that of SensReader/c++/src/sensorData.h in ScanNet's repository, little-endian:
-version (u32); length (u64) and name of the sensor; camera matrix and extrinsics of the colour camera,
-then of the depth camera (each 4x4 f32 by rows); compression of colour and of depth (i32); width and
-height of colour, of depth (u32); numbers of the depth images for a metre (f32); number of frames
-(u64); for each frame camera to world (4x4 f32), times of colour and depth in microseconds (u64),
-number of bytes of colour and depth (u64), these bytes; number of inertial measurements (u64), each
-15 f64 and a time (u64).
+version (u32); length (u64) and name of the sensor; camera matrix and extrinsics of the colour
+camera, then of the depth camera (each 4x4 f32 by rows); compression of colour and of depth (i32);
+width and height of colour, of depth (u32); numbers of the depth images for a metre (f32); number of
+frames (u64); for each frame camera to world (4x4 f32), times of colour and depth in microseconds
+(u64), number of bytes of colour and depth (u64), these bytes; number of inertial measurements
+(u64), each 15 f64 and a time (u64).
 """
 
 from __future__ import annotations
@@ -221,13 +221,17 @@ class SensFile:
             )
         self._first = self._file.tell()
         return SensHeader(
-            name,
-            *matrices,
-            *compressions,
-            (sides[0], sides[1]),
-            (sides[2], sides[3]),
-            scale,
-            frames,
+            sensor=name,
+            color_matrix=matrices[0],
+            color_extrinsics=matrices[1],
+            depth_matrix=matrices[2],
+            depth_extrinsics=matrices[3],
+            color_compression=compressions[0],
+            depth_compression=compressions[1],
+            color_size=(sides[0], sides[1]),
+            depth_size=(sides[2], sides[3]),
+            depth_scale=scale,
+            frames=frames,
         )
 
     def _check_sizes(self, color: int, depth: int, where: str) -> None:

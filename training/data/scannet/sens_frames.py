@@ -135,8 +135,8 @@ class _Unpacking:
                 depth=None if depth is None else str(depth),
                 depth_scale=self._sens.header.depth_scale,
                 pose=pose.ravel().tolist(),
-                intrinsics=self._color and self._color.row(),
-                depth_intrinsics=self._depth and self._depth.row(),
+                intrinsics=self._color.row() if self._color else None,
+                depth_intrinsics=self._depth.row() if self._depth else None,
                 depth_to_color=None if to_color is None else to_color.ravel().tolist(),
             )
         )
