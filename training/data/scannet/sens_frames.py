@@ -123,7 +123,8 @@ class _Unpacking:
                 self._frames.defects.append(error.defect(self._scene, dropped=False))
         pose = frame.pose
         if self._color_to_base is not None:
-            pose = pose @ self._color_to_base
+            with np.errstate(invalid="ignore"):  # lost ones are infinite
+                pose = pose @ self._color_to_base
         to_color = self._depth_to_color
         self._frames.rows.append(
             ManifestRow(
