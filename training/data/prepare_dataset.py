@@ -37,6 +37,8 @@ SCENES = "scenes"
 """Folder of what is finished: a JSON file for each scene."""
 UNPACKED = "unpacked"
 """Folder of what readers unpack, by scene."""
+EXAMPLES = 3
+"""Defects of a kind that a summary shows."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,14 @@ class PreparedDataset:
         if self.defects:
             left_out = sum(defect.dropped for defect in self.defects)
             lines.append(
-                f"{len(self.defects)} defects, {left_out} frames or scans left out for them; all "
-                f"are in {self.folder / DEFECTS}:"
+                f"{len(self.defects)} defects, {left_out} frames, scans or scenes left out for "
+                f"them; all are in {self.folder / DEFECTS}:"
             )
-            lines += [f"  {n:6} {kind}" for kind, n in count_by_kind(self.defects).items()]
-            lines += [f"  {defect.text}" for defect in self.defects[:10]]
+            for kind, count in count_by_kind(self.defects).items():
+                # Some of each, because thousands of one kind would hide the others.
+                texts = [defect.text for defect in self.defects if defect.kind.value == kind]
+                lines.append(f"  {count:6} {kind}{', such as' if count > EXAMPLES else ''}:")
+                lines += [f"         {text}" for text in texts[:EXAMPLES]]
         return "\n".join(lines)
 
 

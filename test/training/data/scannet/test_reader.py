@@ -385,3 +385,13 @@ def test_the_same_input_gives_the_same_files_on_two_processes(root, tmp_path, sp
     names = ("manifest.jsonl", "scans.jsonl", "dataset.yaml", "defects.txt")
     one, two = ([(tmp_path / f"out{k}" / name).read_bytes() for name in names] for k in (1, 2))
     assert one == two
+
+
+def test_the_summary_shows_some_of_each_kind(prepare, root, files):
+    missing = [f"scene{k:04d}_00" for k in range(100, 150)]
+    (root / "splits/test.txt").write_text("\n".join(missing))
+    (frames_of(root) / "color/000000.jpg").write_bytes(b"")
+    text = prepare().text()
+    assert "frames: 1 train, 2 val; 2 scans" in text and "51 defects, 51 frames" in text
+    assert "50 missing file, such as:" in text and "1 unreadable image:" in text
+    assert "scene0102_00" in text and "scene0103_00" not in text and "000000.jpg" in text
