@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from training.data.defects import DefectKind
+from training.data.frame_checks import check_frame
 from training.data.scannet.sens_frames import unpack_frames
 
 SCENE = "scene0000_00"
@@ -230,3 +232,28 @@ def test_an_interrupted_run_is_written_anew(scan, tmp_path, files):
     unpack_frames(path, "test", tmp_path / "out")
     assert stale.read_bytes() == files.recorded(1)[0][1]
     assert zlib.decompress(files.recorded(1)[0][2]) == files.images_of(0)[2].tobytes()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bytes_changed_anywhere_are_defects_at_most(scan, tmp_path, files, seed):
+    whole = files.sens_bytes(files.recorded(2))
+    starts = [0, 18, 82, 146, 210, 274, 310]  # version, name, matrices, numbers, first frame
+    rng = np.random.default_rng(seed)
+    outcomes = set()
+    for _ in range(60):
+        content = bytearray(whole)
+        start = int(rng.choice(starts))
+        for at in rng.integers(start, min(start + 64, len(whole)), rng.integers(1, 5)):
+            content[at] = rng.integers(0, 256)
+        if rng.random() < 0.2:
+            content = content[: rng.integers(0, len(content))]
+        frames = unpack_frames(record(scan, bytes(content)), "test", tmp_path / "out", every=1)
+        defects = list(frames.defects)
+        for row in frames.rows:
+            checked, found = check_frame(row, frozenset(range(1, 41)), 0)
+            defects += found
+            if checked is not None:
+                json.dumps(checked.__dict__, allow_nan=False)
+        assert all("\n" not in defect.text for defect in defects)
+        outcomes.add((len(frames.rows), bool(defects)))
+    assert len(outcomes) > 2
