@@ -12,6 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
+from seg3d2d_ros.labels import LabelSpace
+from training.data.prepare_dataset import prepare_dataset
+from training.data.registry import open_dataset
+
+SCENES = ("scene0000_00", "scene0001_00")
 COLOR, DEPTH = (64, 48), (32, 24)
 SEGMENTS = [10, 10, 10, 20, 20, 30]
 GROUPS = [
@@ -158,3 +163,27 @@ class ScanNetFiles:
 @pytest.fixture(scope="session")
 def files():
     return ScanNetFiles
+
+
+@pytest.fixture
+def space(repository):
+    return LabelSpace.load(repository / "config" / "labels" / "scannet20.yaml")
+
+
+@pytest.fixture
+def root(tmp_path, files):
+    """Two scenes with everything, listed by the data set's own lists."""
+    root = tmp_path / "data"
+    (root / "splits").mkdir(parents=True)
+    for split, scene in zip(("train", "val"), SCENES, strict=True):
+        (root / "splits" / f"{split}.txt").write_text(f"{scene}\n")
+        files.write_frames(root, scene)
+        files.write_scan(root, scene)
+    return root
+
+
+@pytest.fixture
+def prepare(root, tmp_path, space):
+    return lambda protocol=None: prepare_dataset(
+        open_dataset("scannet", root, protocol), tmp_path / "out", space
+    )
