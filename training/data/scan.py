@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,11 @@ def read_ply(path: Path) -> Scan:
         points = np.stack([_column(data, name) for name in "xyz"], -1).astype(np.float32)
         faces = getattr(loaded, "faces", None)
         faces = None if faces is None or not len(faces) else np.asarray(faces, np.int32)
+        listed = re.search(
+            rb"^element face ([1-9]\d*)", content[: content.index(b"end_header")], re.M
+        )
+        if listed and faces is None:  # what trimesh makes of a file cut after its points
+            raise ValueError(f"its header names {listed[1].decode()} faces, but there are none")
         if faces is not None and (faces.min() < 0 or faces.max() >= len(points)):
             raise ValueError("faces refer to points that are not there")
     except Exception as error:

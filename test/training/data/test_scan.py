@@ -66,6 +66,7 @@ def test_damaged_files_are_one_sentence(tmp_path):
     content = (tmp_path / "whole.ply").read_bytes()
     for name, damaged in {
         "cut": content[: len(content) // 2],
+        "cut_after_points": content[: -40 * 13],
         "no_ply": b"solid cube\n" * 20,
         "empty": b"",
         "headless": content[: content.index(b"end_header")],
