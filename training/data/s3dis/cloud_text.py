@@ -10,6 +10,7 @@ mended where every character that can have stood there gives the same point, els
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,9 @@ def read_points(path: Path) -> tuple[Points, list[DefectError]]:
         raise DefectError(DefectKind.MISSING_FILE, path, f"{path} is missing")
     try:
         # The C reader is fast, about a million lines a second, but gives up at the first bad line.
-        points = np.loadtxt(path, comments=None, encoding="latin-1", ndmin=2)
+        with warnings.catch_warnings():  # about files without numbers
+            warnings.simplefilter("ignore", UserWarning)
+            points = np.loadtxt(path, comments=None, encoding="latin-1", ndmin=2)
     except OSError as error:
         raise DefectError(
             DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"

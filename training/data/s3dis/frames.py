@@ -18,7 +18,7 @@ from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.s3dis.places import SUFFIXES, ImageFolder
 from training.data.s3dis.poses import read_camera
-from training.data.s3dis.room_fit import LEAST_SHARE, OccupiedSpace, places_seen
+from training.data.s3dis.room_fit import LEAST_SHARE, places_seen, share_met
 from training.data.s3dis.semantic_labels import SemanticLabels, find_semantic_labels
 from training.data.scan import Scan
 
@@ -148,18 +148,16 @@ class RoomFrames:
         ]
         step = max(1, len(complete) // FRAMES_CHECKED)
         seen = [places for row in complete[::step] if len(places := _places(row))]
-        if not seen:
-            return
-        near = OccupiedSpace(scan.points).near(np.concatenate(seen))
-        if near.mean() >= LEAST_SHARE:
+        share = share_met(scan.points, seen)
+        if share is None or share >= LEAST_SHARE:
             return
         self.rows = [replace(row, pose=None) for row in self.rows]
         self._add(
             DefectKind.LOST_POSE,
             self._folder.data,
-            f"{100 * near.mean():.0f} % of what depth images of {self._scene} in "
+            f"only {100 * share:.0f} % of what depth images of {self._scene} in "
             f"{self._folder.data} show lies at the room's points; {len(self.rows)} frames are used "
-            "without pose. Clouds of the aligned version do not fit the images",
+            "without pose (clouds of the aligned version do not fit the images)",
         )
 
 

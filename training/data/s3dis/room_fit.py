@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,9 +13,15 @@ from training.data.intrinsics import Intrinsics
 
 VOXEL_M = 0.05
 GRID = 24
-LEAST_SHARE = 0.35
-"""Doors and windows show what is not of the room, so not every pixel can meet its points; with a
-wrong frame or sign, what chance gives is left."""
+LEAST_SHARE = 0.25
+"""Of pixels that meet the room's points. Doors show what is not of the room and scanners leave
+holes, so it is 0.4 to 0.95 where all is well; with a wrong sign or frame it is what chance gives,
+about 0.1 in a small room."""
+LEAST_FRAMES = 3
+LEAST_PLACES = 100
+"""With less, all may be a hole or seen through a door."""
+LEVEL_M = 0.15
+"""Floor and ceiling are met by a room that is turned, too, and so are left out this far."""
 
 
 class OccupiedSpace:
@@ -45,6 +53,28 @@ class OccupiedSpace:
             place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
             met[inside] |= self._keys[place] == keys
         return met
+
+
+def share_met(
+    points: npt.NDArray[np.float32], frames: Sequence[npt.NDArray[np.float64]]
+) -> float | None:
+    """Share of the places seen that lie at a room's points, floor and ceiling left out.
+
+    Args:
+        points: of the room, (N, 3), metres, z up; at least one.
+        frames: what each frame shows, see :func:`places_seen`.
+
+    Returns:
+        0 to 1; None where too little is seen to tell.
+    """
+    if len(frames) < LEAST_FRAMES:
+        return None
+    places = np.concatenate(frames)
+    levels = np.percentile(points[:, 2], [0.5, 99.5])
+    places = places[(np.abs(places[:, 2:] - levels) > LEVEL_M).all(1)]
+    if len(places) < LEAST_PLACES:
+        return None
+    return float(OccupiedSpace(points).near(places).mean())
 
 
 def places_seen(

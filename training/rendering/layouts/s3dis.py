@@ -87,7 +87,7 @@ class S3disLayout(RoomLayout):
             pose = frame.pose.copy()
             pose[:3, 3] += place_in_area(job.index)
             fields = pose_fields(pose, cameras, job, room, k)
-            _write_frame(_frame_files(job, room, k), frame, instances, fields)
+            write_frame(_frame_files(job, room, k), frame, instances, fields)
             yield 1
 
     def finish(self, out: Path, splits: dict[str, list[int]], jobs: Sequence[RoomJob]) -> None:
@@ -138,12 +138,23 @@ def _write_png(path: Path, image: NDArray[np.generic]) -> None:
     write_file(path, content.tobytes())
 
 
-def _write_frame(
+def write_frame(
     files: dict[str, Path],
     frame: RenderedFrame,
     instances: RoomInstances,
     fields: dict[str, object],
 ) -> None:
+    """Write one frame's files.
+
+    Args:
+        files: by kind, see :data:`training.data.s3dis.places.SUFFIXES`.
+        frame: the picture; labels and instances are those of ``instances``' scene.
+        instances: of the room.
+        fields: of the pose file, which is written last.
+
+    Raises:
+        OSError: if a file can't be written.
+    """
     truth = frame.truth
     _write_png(files["rgb"], cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))
     steps = np.clip(np.rint(frame.depth * DEPTH_SCALE), 1, MISSING_DEPTH - 1)

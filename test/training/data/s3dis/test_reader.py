@@ -1,0 +1,326 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+import json
+import pickle
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from s3dis_by_hand import CORNER, IDS, INDEX, SIZE, names, write_cloud, write_images
+
+from seg3d2d_ros.labels import LabelSpace
+from training.data.defects import DefectKind
+from training.data.labelled_frames import DatasetError
+from training.data.manifest import ManifestFrames, read_manifest, read_scans
+from training.data.open_scan import open_scan
+from training.data.prepare_dataset import prepare_dataset
+from training.data.registry import open_dataset
+
+
+@pytest.fixture(scope="module")
+def space(repository):
+    return LabelSpace.load(repository / "config" / "labels" / "s3dis13.yaml")
+
+
+def prepared_room(root, tmp_path, scene="Area_1_office_1"):
+    return open_dataset("s3dis", root).prepare_scene(scene, "train", tmp_path / "out" / scene)
+
+
+def a_file(root, kind, frame=1):
+    (file,) = (root / "area_1" / "data" / kind).glob(f"*_frame_{frame}_*")
+    return file
+
+
+# the whole
+
+
+@pytest.fixture(scope="module")
+def whole(areas, space, tmp_path_factory):
+    out = tmp_path_factory.mktemp("prepared")
+    return prepare_dataset(open_dataset("s3dis", areas), out, space)
+
+
+def test_a_sound_data_set_is_prepared_without_a_defect(whole):
+    assert whole.defects == []
+    assert whole.frames == {"train": 15, "val": 6}
+    assert whole.scans == 6
+    description = yaml.safe_load((whole.folder / "dataset.yaml").read_text())
+    assert description["protocol"] == "area5" and description["label_source"] == "s3dis13"
+
+
+def test_area_5_alone_is_held_out(whole):
+    splits = {row.scene: row.split for row in read_manifest(whole.folder)}
+    assert splits.pop("Area_5_office_1") == "val"
+    assert set(splits) == {f"Area_{k}_office_1" for k in (1, 2, 3, 4, 6)}
+    assert set(splits.values()) == {"train"}
+
+
+def test_labels_are_ids_of_the_13_classes(whole, areas, space):
+    row = read_manifest(whole.folder)[0]
+    label = cv2.imread(str(whole.folder / row.label), cv2.IMREAD_UNCHANGED)
+    semantic = areas / "area_1" / "data" / "semantic" / f"{row.name}_domain_semantic.png"
+    bgr = cv2.imread(str(semantic)).astype(int)
+    index = bgr[..., 2] * 65536 + bgr[..., 1] * 256 + bgr[..., 0]
+    expected = np.full(label.shape, 255)
+    for kind, number in INDEX.items():
+        expected[index == number] = IDS[kind]
+    np.testing.assert_array_equal(label, expected)
+    assert label[0, 0] == 255 and label.dtype == np.uint8
+    assert (label < 13).mean() > 0.99
+    frames = ManifestFrames(whole.folder, "val", space)
+    assert len(frames.rows) == 6
+
+
+def test_every_frames_depth_lies_on_the_room(whole):
+    """Also those of area_5b: back-projected, they lie on the box that Area_5's clouds are of."""
+    rows = read_manifest(whole.folder)
+    assert len(rows) == 21
+    for row in rows:
+        stored = cv2.imread(str(whole.folder / row.depth), cv2.IMREAD_UNCHANGED)
+        assert row.depth_scale == 512 and set(row.depth_invalid) == {0, 65535}
+        _, _, fx, fy, cx, cy = row.intrinsics
+        v, u = np.nonzero(stored != 65535)
+        z = stored[v, u] / 512
+        pose = np.array(row.pose).reshape(4, 4)
+        seen = np.stack([(u - cx) / fx * z, (v - cy) / fy * z, z], 1) @ pose[:3, :3].T
+        place = seen + pose[:3, 3] - CORNER[int(row.scene[5])]
+        gap = np.minimum(np.abs(place), np.abs(SIZE - place)).min(1)
+        assert gap.max() < 0.004, row.image  # a step of depth is 2 mm
+
+
+def test_clouds_are_one_ply_for_each_room(whole):
+    rows = read_scans(whole.folder)
+    assert [row.scene for row in rows] == [f"Area_{k}_office_1" for k in range(1, 7)]
+    scan = open_scan(whole.folder, rows[2])
+    # board_1 ceiling_1 floor_1 wall_1 ... wall_4
+    assert np.unique(scan.labels).tolist() == [0, 1, 2, 11]
+    assert scan.instances.max() == 7 and scan.instances[0] == 1 and scan.labels[0] == 11
+    low, high = scan.points.min(0) - CORNER[3], scan.points.max(0) - CORNER[3]
+    np.testing.assert_allclose(low, 0, atol=1e-5)
+    np.testing.assert_allclose(high, SIZE, atol=1e-5)
+
+
+def test_preparing_again_gives_the_same_bytes(whole, areas, space, tmp_path):
+    again = prepare_dataset(open_dataset("s3dis", areas), tmp_path / "out", space)
+    for name in ("manifest.jsonl", "scans.jsonl"):
+        rows = [json.loads(x) for x in (again.folder / name).read_text().splitlines()]
+        before = [json.loads(x) for x in (whole.folder / name).read_text().splitlines()]
+        for row, was in zip(rows, before, strict=True):
+            assert row.get("sha256") == was.get("sha256") and row.get("pose") == was.get("pose")
+    one = sorted(p for p in again.folder.rglob("*.p[ln][yg]"))
+    assert len(one) == 6 + 21
+    for file in one:
+        assert file.read_bytes() == (whole.folder / file.relative_to(again.folder)).read_bytes()
+
+
+@pytest.mark.parametrize("area", range(1, 7))
+def test_each_area_can_be_held_out(areas, area):
+    scenes = open_dataset("s3dis", areas, f"area{area}").scenes()
+    assert [s for s, split in scenes.items() if split == "val"] == [f"Area_{area}_office_1"]
+    assert len(scenes) == 6
+
+
+def test_a_reader_can_be_sent_to_other_processes(areas):
+    reader = open_dataset("s3dis", areas)
+    assert pickle.loads(pickle.dumps(reader)).scenes() == reader.scenes()
+
+
+# where things lie
+
+
+def test_the_two_downloads_may_lie_in_folders_of_their_own(area_1, tmp_path):
+    (area_1 / "Stanford3dDataset_v1.2").mkdir()
+    (area_1 / "Area_1").rename(area_1 / "Stanford3dDataset_v1.2" / "Area_1")
+    (area_1 / "no_xyz").mkdir()
+    (area_1 / "area_1").rename(area_1 / "no_xyz" / "area_1")
+    assert open_dataset("s3dis", area_1).scenes() == {"Area_1_office_1": "train"}
+    prepared = prepared_room(area_1, tmp_path)
+    assert len(prepared.rows) == 3 and prepared.scan is not None and prepared.defects == []
+
+
+def test_aligned_clouds_with_images_are_refused(area_1):
+    aligned = area_1 / "Stanford3dDataset_v1.2_Aligned_Version"
+    aligned.mkdir()
+    (area_1 / "Area_1").rename(aligned / "Area_1")
+    with pytest.raises(DatasetError, match="aligned version, whose rooms are turned"):
+        open_dataset("s3dis", area_1).scenes()
+
+
+def test_aligned_clouds_are_used_without_images_and_left_where_there_are_others(area_1, tmp_path):
+    aligned = area_1 / "Stanford3dDataset_v1.2_Aligned_Version"
+    shutil.copytree(area_1 / "Area_1", aligned / "Area_1")
+    (aligned / "Area_1" / "office_2").mkdir()
+    assert list(open_dataset("s3dis", area_1).scenes()) == ["Area_1_office_1"]
+    assert list(open_dataset("s3dis", aligned).scenes()) == ["Area_1_office_1", "Area_1_office_2"]
+    prepared = prepared_room(aligned, tmp_path)
+    assert prepared.rows == [] and prepared.scan is not None and prepared.defects == []
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="holds neither"):
+        open_dataset("s3dis", tmp_path).scenes()
+
+
+def test_images_without_the_list_of_labels_are_refused(area_1):
+    (area_1 / "semantic_labels.json").unlink()
+    with pytest.raises(DatasetError, match=r"semantic_labels\.json"):
+        open_dataset("s3dis", area_1).scenes()
+
+
+# defects
+
+
+def test_areas_that_are_not_there_are_named(area_1):
+    texts = [d.text for d in open_dataset("s3dis", area_1).stray_defects()]
+    assert len(texts) == 5
+    assert "no clouds (Area_2) and no images (area_2/data), which the protocol 'area5'" in texts[0]
+
+
+def test_half_of_area_5_that_is_not_there_is_named(areas, tmp_path):
+    for name in ("Area_5", "area_5b", "assets"):
+        shutil.copytree(areas / name, tmp_path / name)
+    texts = [d.text for d in open_dataset("s3dis", tmp_path).stray_defects()]
+    assert any("no images (area_5a/data)" in text for text in texts)
+
+
+def test_files_of_no_frame_are_named(area_1):
+    for name in ("camera_1_office_1_frame_equirectangular_domain_rgb.png", ".gitkeep", "a.png"):
+        (area_1 / "area_1" / "data" / "rgb" / name).touch()
+    strays = [
+        d for d in open_dataset("s3dis", area_1).stray_defects() if d.kind is DefectKind.STRAY_FILE
+    ]
+    assert len(strays) == 2 and not any(d.dropped for d in strays)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost"), [("depth", "depth"), ("semantic", "label"), ("pose", "pose")]
+)
+def test_a_frame_is_used_without_a_missing_file(area_1, tmp_path, kind, lost):
+    file = a_file(area_1, kind)
+    file.unlink()
+    prepared = prepared_room(area_1, tmp_path)
+    assert [getattr(row, lost) is None for row in prepared.rows] == [False, True, False]
+    (defect,) = prepared.defects
+    assert defect.kind is DefectKind.MISSING_FILE and defect.file == str(file)
+    assert not defect.dropped
+
+
+def test_a_frame_without_its_image_is_left_out(area_1, tmp_path):
+    a_file(area_1, "rgb").unlink()
+    prepared = prepared_room(area_1, tmp_path)
+    assert len(prepared.rows) == 2
+    (defect,) = prepared.defects
+    assert defect.kind is DefectKind.MISSING_FILE and defect.dropped
+
+
+@pytest.mark.parametrize("kind", ["depth", "semantic", "pose"])
+def test_a_kind_of_file_that_the_area_lacks_is_one_defect(area_1, tmp_path, kind):
+    shutil.rmtree(area_1 / "area_1" / "data" / kind)
+    prepared = prepared_room(area_1, tmp_path)
+    assert len(prepared.rows) == 3
+    (defect,) = prepared.defects
+    assert defect.kind is DefectKind.MISSING_FILE and f"data/{kind} is missing" in defect.text
+
+
+def test_a_damaged_pose_is_a_defect_and_the_frame_is_used(area_1, tmp_path):
+    a_file(area_1, "pose").write_text("{")
+    prepared = prepared_room(area_1, tmp_path)
+    assert [row.pose is None for row in prepared.rows] == [False, True, False]
+    assert [(d.kind, d.dropped) for d in prepared.defects] == [(DefectKind.DAMAGED_FILE, False)]
+
+
+def test_a_wrong_place_is_a_lost_pose(area_1, tmp_path):
+    file = a_file(area_1, "pose")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"camera_location": [0, 0, 0]}))
+    prepared = prepared_room(area_1, tmp_path)
+    assert [row.pose is None for row in prepared.rows] == [False, True, False]
+    assert [d.kind for d in prepared.defects] == [DefectKind.LOST_POSE]
+
+
+def test_unknown_indices_are_a_defect_and_have_no_label(area_1, tmp_path):
+    file = a_file(area_1, "semantic")
+    image = cv2.imread(str(file))
+    image[10, 10:15] = (255, 255, 255)
+    cv2.imwrite(str(file), image)
+    prepared = prepared_room(area_1, tmp_path)
+    (defect,) = prepared.defects
+    assert defect.kind is DefectKind.UNKNOWN_LABEL and "5 pixels" in defect.text
+    label = cv2.imread(prepared.rows[1].label, cv2.IMREAD_UNCHANGED)
+    assert (label[10, 10:15] == 255).all()
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_semantic_image_that_can_not_be_read_leaves_its_frame_out(area_1, tmp_path, grey):
+    file = a_file(area_1, "semantic")
+    if grey:
+        cv2.imwrite(str(file), np.zeros((48, 48), np.uint8))
+    else:
+        file.write_bytes(file.read_bytes()[:40])
+    prepared = prepared_room(area_1, tmp_path)
+    assert len(prepared.rows) == 2
+    assert [(d.kind, d.dropped) for d in prepared.defects] == [(DefectKind.UNREADABLE_IMAGE, True)]
+
+
+def test_depth_that_misses_the_points_loses_the_poses(area_1, tmp_path):
+    """As with clouds of the aligned version under another name: turned by 90 degrees."""
+    for file in (area_1 / "Area_1" / "office_1" / "Annotations").iterdir():
+        points = np.loadtxt(file)
+        x, y = points[:, 0] - CORNER[1][0] - 2, points[:, 1] - CORNER[1][1] - 1.5
+        points[:, 0], points[:, 1] = CORNER[1][0] + 2 - y, CORNER[1][1] + 1.5 + x
+        np.savetxt(file, points, fmt="%.3f")
+    prepared = prepared_room(area_1, tmp_path)
+    assert len(prepared.rows) == 3 and all(row.pose is None for row in prepared.rows)
+    (defect,) = prepared.defects
+    assert defect.kind is DefectKind.LOST_POSE and not defect.dropped
+    assert "3 frames are used without pose" in defect.text
+
+
+def test_a_room_with_images_alone_or_a_cloud_alone_is_a_defect(area_1, tmp_path):
+    write_cloud(area_1 / "Area_1", 1, "WC_1")
+    scenes = open_dataset("s3dis", area_1).scenes()
+    assert list(scenes) == ["Area_1_WC_1", "Area_1_office_1"]
+    lonely = prepared_room(area_1, tmp_path, "Area_1_WC_1")
+    assert lonely.rows == [] and lonely.scan is not None
+    assert [(d.kind, d.dropped) for d in lonely.defects] == [(DefectKind.STRAY_FILE, False)]
+    shutil.rmtree(area_1 / "Area_1" / "office_1")
+    lonely = prepared_room(area_1, tmp_path)
+    assert len(lonely.rows) == 3 and lonely.scan is None
+    assert [(d.kind, d.dropped) for d in lonely.defects] == [(DefectKind.STRAY_FILE, False)]
+
+
+def test_an_invalid_byte_in_a_cloud_is_a_defect_of_the_room(area_1, tmp_path):
+    file = area_1 / "Area_1" / "office_1" / "Annotations" / "ceiling_1.txt"
+    content = bytearray(file.read_bytes())
+    content[-4] = 0x10  # a decimal of the last point's blue
+    file.write_bytes(content)
+    prepared = prepared_room(area_1, tmp_path)
+    (defect,) = prepared.defects
+    assert defect.kind is DefectKind.DAMAGED_FILE and not defect.dropped
+    assert defect.file == str(file) and f"line {content.count(10)} of" in defect.text
+
+
+def test_prepare_lists_the_defects_and_goes_on(area_1, space, tmp_path):
+    a_file(area_1, "rgb", 0).write_bytes(b"no image")
+    a_file(area_1, "depth", 1).write_bytes(b"no image")
+    file = a_file(area_1, "semantic", 2)
+    cv2.imwrite(str(file), np.full((48, 48, 3), 0x0D, np.uint8))
+    prepared = prepare_dataset(open_dataset("s3dis", area_1), tmp_path / "out", space)
+    (row,) = read_manifest(prepared.folder)
+    assert row.depth is None and row.pose is not None
+    kinds = [d.kind for d in prepared.defects if d.scene]
+    assert kinds == [
+        DefectKind.UNREADABLE_IMAGE,
+        DefectKind.UNREADABLE_IMAGE,
+        DefectKind.NO_LABEL,
+    ]
+
+
+def test_images_of_the_published_size_are_read(tmp_path):
+    write_images(tmp_path / "area_1" / "data", 1, 1, size=1080)
+    (tmp_path / "semantic_labels.json").write_text(json.dumps(names()))
+    prepared = prepared_room(tmp_path, tmp_path)
+    (row,) = prepared.rows
+    assert row.intrinsics == [1080, 1080, 648, 648, 539.5, 539.5]
+    assert cv2.imread(row.label, cv2.IMREAD_UNCHANGED).shape == (1080, 1080)
