@@ -59,9 +59,9 @@ def test_a_room_is_met_as_it_stands_and_not_when_it_is_turned():
     points = box(60000, rng).astype(np.float32)
     frames = [box(600, rng) for _ in range(3)]
     assert share_met(points, frames) > 0.95
-    turned = [np.stack([f[:, 1], f[:, 0], f[:, 2]], 1) for f in frames]
+    turned = [np.stack([3.5 - f[:, 1], f[:, 0] - 0.5, f[:, 2]], 1) for f in frames]
     assert share_met(points, turned) < 0.2
-    assert share_met(points, [f + [0.4, 0.4, 0] for f in frames]) < 0.2
+    assert share_met(points, [f + np.array([0.4, 0.4, 0]) for f in frames]) < 0.2
 
 
 def test_too_little_tells_nothing():
