@@ -71,7 +71,7 @@ def see(rt, k, size):
     return depth, row
 
 
-def cloud(step=0.05):
+def cloud(step=0.08):
     """Points by class and number."""
     rng = np.random.default_rng(0)
     parts = {}
