@@ -21,9 +21,9 @@ from training.data.frame_checks import read_bytes
 
 COLUMNS = 6
 MOST_DAMAGED_LINES = 20
-_INVALID = re.compile(rb"[^0-9eE+\-. \t]")
+_INVALID = re.compile(rb"[^0-9eE+\-. \t]+")
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-# The invalid byte was one of these, or came in between.
+# The invalid bytes (one, or a character of several) were one of these, or came in between.
 _CANDIDATES = (b"", b" ", b".", b"-", *(b"%d" % k for k in range(10)))
 
 Points = npt.NDArray[np.float64]
@@ -71,7 +71,11 @@ def _read_lines(path: Path) -> tuple[Points, list[DefectError]]:
         point = _point(line.rstrip(b"\r"))
         if point is None:
             point = _mended(line.rstrip(b"\r"))
-            done = "is left out" if point is None else "is mended, its invalid byte being known"
+            done = (
+                "is left out"
+                if point is None
+                else "is mended, what its invalid byte was being known"
+            )
             damaged.append(
                 DefectError(
                     DefectKind.DAMAGED_FILE,
@@ -102,16 +106,17 @@ def _point(line: bytes) -> list[float] | None:
 
 
 def _mended(line: bytes) -> list[float] | None:
-    """The only point that a line with one invalid byte can have held."""
-    invalid = [match.start() for match in _INVALID.finditer(line)]
+    """The only point that a line can have held with one character for its invalid bytes."""
+    invalid = [match.span() for match in _INVALID.finditer(line)]
     if len(invalid) != 1:
         return None
-    before, after = line[: invalid[0]], line[invalid[0] + 1 :]
+    start, end = invalid[0]
+    before, after = line[:start], line[end:]
     found = [_point(before + character + after) for character in _CANDIDATES]
     points = np.array([point for point in found if point is not None])
     if not len(points):
         return None
     # The same to a millimetre and in every colour.
     near = np.ptp(points[:, :3], axis=0).max() <= 1e-3
-    colors = points[:, 3:].astype(np.uint8)
+    colors = np.rint(points[:, 3:])
     return points[0].tolist() if near and (colors == colors[0]).all() else None

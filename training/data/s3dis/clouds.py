@@ -74,7 +74,7 @@ def read_room(folder: Path, scene: str) -> RoomCloud:
     points = np.concatenate(parts)
     scan = Scan(
         points[:, :3].astype(np.float32),
-        points[:, 3:].astype(np.uint8),
+        np.rint(points[:, 3:]).astype(np.uint8),
         np.repeat(np.array(labels, np.uint16), counts),
         np.repeat(np.arange(1, len(counts) + 1, dtype=np.uint32), counts),
     )

@@ -48,21 +48,22 @@ class RoomFrames:
         self._folder = folder
         self._scene, self._split, self._out = scene, split, out
         self._present = folder.frames(room)
+        self.names = sorted(set().union(*self._present.values()))
         self._labels: SemanticLabels | None = None
         # A kind of which the area has none at all is one defect, not one for each frame.
-        self._kinds = {kind for kind in SUFFIXES if (folder.data / kind).is_dir()}
-        if "semantic" in self._kinds and self._present["semantic"]:
+        self._kinds = folder.kinds()
+        if self._present["semantic"]:
             self._labels = SemanticLabels.load(find_semantic_labels(root))
             (out / "label").mkdir(exist_ok=True)
 
     def prepare(self, scan: Scan | None) -> None:
         """List the frames, convert their labels, and see that they fit the room's points."""
-        if not any(self._present.values()):
+        if not self.names:
             return
         for kind in sorted(SUFFIXES.keys() - self._kinds):
             path = self._folder.data / kind
-            self._add(DefectKind.MISSING_FILE, path, f"{path} is missing for {self._scene}")
-        for name in sorted(set().union(*self._present.values())):
+            self._add(DefectKind.MISSING_FILE, path, f"{path} has no files, also for {self._scene}")
+        for name in self.names:
             self._prepare_frame(name)
         if scan is not None:
             self._check_fit(scan)

@@ -9,8 +9,8 @@ The two are separate downloads. Below one root, or one folder further down, ther
 
 from __future__ import annotations
 
+import os
 import re
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,41 +37,59 @@ class ImageFolder:
     data: Path
     area_5b: bool
 
+    def kinds(self) -> set[str]:
+        """Kinds of files that are there at all, of ``SUFFIXES``."""
+        return {kind for kind in SUFFIXES if _has_files(self.data / kind)}
+
+    def rooms(self) -> set[str]:
+        """Rooms that have any file."""
+        return {
+            match["room"]
+            for kind in SUFFIXES
+            for name in _names(self.data / kind)
+            if (match := _frame(name, kind))
+        }
+
     def frames(self, room: str) -> dict[str, set[str]]:
-        """Names up to `_domain_` by kind of file (those of ``SUFFIXES``), of one room."""
-        return self.frames_by_room()[room]
-
-    def has_room(self, room: str) -> bool:
-        """Whether there is any file of a room."""
-        return room in self.frames_by_room()
-
-    def frames_by_room(self) -> dict[str, dict[str, set[str]]]:
-        """Names up to `_domain_` by room and kind of file."""
-        rooms: dict[str, dict[str, set[str]]] = defaultdict(
-            lambda: {kind: set() for kind in SUFFIXES}
-        )
-        for kind, suffix in SUFFIXES.items():
-            for name in _names(self.data / kind):
-                match = FRAME.fullmatch(name[: -len(suffix)]) if name.endswith(suffix) else None
-                if match:
-                    rooms[match["room"]][kind].add(match.group())
-        return rooms
+        """Names up to `_domain_` by kind of file, of one room."""
+        marker = f"_{room}_frame_"  # which most names lack, and a search is fast
+        return {
+            kind: {
+                match.group()
+                for name in _names(self.data / kind)
+                if marker in name and (match := _frame(name, kind)) and match["room"] == room
+            }
+            for kind in SUFFIXES
+        }
 
     def strangers(self) -> list[Path]:
         """Files whose names are not of any frame."""
         return [
             self.data / kind / name
-            for kind, suffix in SUFFIXES.items()
-            for name in _names(self.data / kind)
-            if not (name.endswith(suffix) and FRAME.fullmatch(name[: -len(suffix)]))
+            for kind in SUFFIXES
+            for name in sorted(_names(self.data / kind))
+            if not _frame(name, kind)
         ]
+
+
+def _frame(name: str, kind: str) -> re.Match[str] | None:
+    suffix = SUFFIXES[kind]
+    return FRAME.fullmatch(name[: -len(suffix)]) if name.endswith(suffix) else None
 
 
 def _names(folder: Path) -> list[str]:
     """Of the files that are not hidden."""
     if not folder.is_dir():
         return []
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if not entry.name.startswith(".")]
+
+
+def _has_files(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        return any(not entry.name.startswith(".") for entry in entries)
 
 
 def cloud_folder(root: Path, area: int) -> Path | None:
@@ -109,7 +127,5 @@ def _below(root: Path, name: str) -> list[Path]:
     places = [root / name, *(path / name for path in sorted(root.iterdir()) if path.is_dir())]
     wanted = [place for place in places if place.is_dir()]
     if name.islower():
-        return [
-            place for place in wanted if any(_names(place / "data" / kind) for kind in SUFFIXES)
-        ]
+        return [place for place in wanted if ImageFolder(place / "data", False).kinds()]
     return wanted

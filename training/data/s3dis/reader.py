@@ -67,8 +67,8 @@ class S3disReader(DatasetReader):
                     "its place, or move it elsewhere to use images alone"
                 )
             for folder in images:
-                rooms |= folder.frames_by_room().keys()
-                if (folder.data / "semantic").is_dir():
+                rooms |= folder.rooms()
+                if "semantic" in folder.kinds():
                     find_semantic_labels(self.root)
             scenes |= {f"Area_{area}_{room}": split for room in sorted(rooms)}
         if not scenes:
@@ -86,12 +86,12 @@ class S3disReader(DatasetReader):
         out.mkdir(parents=True, exist_ok=True)
         scan = self._prepare_cloud(scene, split, area, room, out, prepared)
         folders = image_folders(self.root, area)
-        for folder in folders:
-            frames = RoomFrames(self.root, folder, scene, room, split, out)
+        parts = [RoomFrames(self.root, folder, scene, room, split, out) for folder in folders]
+        for frames in parts:
             frames.prepare(scan)
             prepared.rows += frames.rows
             prepared.defects += frames.defects
-        if folders and not any(folder.has_room(room) for folder in folders):
+        if parts and not any(frames.names for frames in parts):
             lonely = DefectError(
                 DefectKind.STRAY_FILE, self.root, f"{scene} has a cloud but no images"
             )

@@ -33,6 +33,8 @@ def test_numbers_are_read_as_they_stand(tmp_path):
         ),
         # in place of the blank
         (b"22.350 6.692 3.048 185\x10187 182", [22.35, 6.692, 3.048, 185, 187, 182]),
+        # a blank of another character set, of two bytes
+        (b"22.350 6.692 3.048 185\xc2\xa0187 182", [22.35, 6.692, 3.048, 185, 187, 182]),
         # a decimal below a millimetre
         (b"1.500\x1000 2 3 4 5 6", [1.5, 2, 3, 4, 5, 6]),
         # a fourth digit would be no colour, so it came in between

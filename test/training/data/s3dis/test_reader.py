@@ -215,13 +215,17 @@ def test_a_frame_without_its_image_is_left_out(area_1, tmp_path):
     assert defect.kind is DefectKind.MISSING_FILE and defect.dropped
 
 
+@pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("kind", ["depth", "semantic", "pose"])
-def test_a_kind_of_file_that_the_area_lacks_is_one_defect(area_1, tmp_path, kind):
+def test_a_kind_of_file_that_the_area_lacks_is_one_defect(area_1, tmp_path, kind, there):
     shutil.rmtree(area_1 / "area_1" / "data" / kind)
+    if there:  # as in a clone of the repository
+        (area_1 / "area_1" / "data" / kind).mkdir()
+        (area_1 / "area_1" / "data" / kind / ".gitkeep").touch()
     prepared = prepared_room(area_1, tmp_path)
     assert len(prepared.rows) == 3
     (defect,) = prepared.defects
-    assert defect.kind is DefectKind.MISSING_FILE and f"data/{kind} is missing" in defect.text
+    assert defect.kind is DefectKind.MISSING_FILE and f"data/{kind} has no files" in defect.text
 
 
 def test_a_damaged_pose_is_a_defect_and_the_frame_is_used(area_1, tmp_path):
