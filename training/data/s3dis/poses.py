@@ -49,6 +49,7 @@ same rotation and (-4.10, 6.25, 0), found by eye, 2.4 cm away."""
 FIRST_CENTRE = 0.5
 """Where `camera_k_matrix` has the centre of the first pixel."""
 PLACE_TOLERANCE_M = 0.01
+_WITHOUT = "the frame is used without pose and intrinsics"
 
 
 @dataclass
@@ -96,13 +97,13 @@ def _read_json(path: Path) -> dict[str, Any]:
         fields = json.loads(read_bytes(path))
     except ValueError as error:
         raise DefectError(
-            DefectKind.DAMAGED_FILE, path, f"{path} is no readable JSON file ({error})"
+            DefectKind.DAMAGED_FILE, path, f"{path} is no readable JSON file ({error}); {_WITHOUT}"
         ) from error
     if not isinstance(fields, dict):
-        raise DefectError(DefectKind.DAMAGED_FILE, path, f"{path} is no JSON object")
+        raise DefectError(DefectKind.DAMAGED_FILE, path, f"{path} is no JSON object; {_WITHOUT}")
     for name in ("camera_k_matrix", "camera_rt_matrix", "camera_location"):
         if name not in fields:
-            raise DefectError(DefectKind.DAMAGED_FILE, path, f"{path} lacks {name}")
+            raise DefectError(DefectKind.DAMAGED_FILE, path, f"{path} lacks {name}; {_WITHOUT}")
     return fields
 
 
