@@ -71,6 +71,12 @@ def test_a_line_that_may_have_been_several_points_is_left_out(tmp_path, line):
     assert "line 3 of" in str(defects[0]) and "left out" in str(defects[0])
 
 
+def test_numbers_with_exponents_are_read_beside_a_damaged_line_too(tmp_path):
+    points, defects = read(tmp_path, b"1.5e+01 2e0 3 2.55e+02 1E1 0e0", b"1 2 3 4 5 1e9", b"x")
+    np.testing.assert_array_equal(points, [[15, 2, 3, 255, 10, 0]])
+    assert [str(d).split(" of")[0] for d in defects] == ["line 2", "line 3"]
+
+
 def test_blank_lines_are_no_defects(tmp_path):
     points, defects = read(tmp_path, GOOD, b"", b"  ", b"1 2 3 4 5\x106")
     assert len(points) == 1 + 1
