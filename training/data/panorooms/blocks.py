@@ -18,8 +18,10 @@ import json
 import os
 from collections.abc import Container, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from seg3d2d_ros.atomic_file import write_file
 from training.data.labelled_frames import DatasetError
@@ -75,7 +77,9 @@ def read_block(path: Path) -> RoomVolume:
     return block
 
 
-def block_arrays(sdf: np.ndarray, colors: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+def block_arrays(
+    sdf: npt.NDArray[np.float32], colors: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
+) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a block's file.
 
     Args:

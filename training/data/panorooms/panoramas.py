@@ -6,10 +6,11 @@
 ``annotations/<part>/<scene>.png`` its classes: 0 to 29, 0 where a surface has none. The published
 code reads the part ``training``.
 
-The camera stands in the middle of the room's volume, at voxel ((X, Y, Z) - 1) / 2. The middle of the
-picture looks along the volume's first axis, the second one is on the right, the third one is up, as
-in the published renderer, which the panoramas are compared with in distillation. That renderer puts
-the first and the last column (row) on the picture's edge, so it is up to half a pixel off
+The camera stands in the middle of the room's volume, at voxel ((X, Y, Z) - 1) / 2. The middle of
+the picture looks along the volume's first axis, the second one is on the right, the third one is
+up, as in the published renderer, which the panoramas are compared with in distillation. That
+renderer puts the first and the last column (row) on the picture's edge, so it is up to half a pixel
+off
 :class:`~training.data.equirectangular.EquirectangularCamera`.
 """
 

@@ -15,6 +15,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+
+from seg3d2d_ros.atomic_file import write_file
 from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.frame_checks import decode, read_bytes
@@ -29,7 +32,6 @@ from training.data.panorooms.panoramas import (
     find_panorama,
 )
 from training.data.panorooms.rooms import read_room
-from training.rendering.layouts.layout import write_image
 
 SPLITS = ("train", "val", "test")
 ROOMS, PANORAMAS, BLOCKS = "rooms", "panoramas", "blocks"
@@ -59,8 +61,8 @@ class PanoRoomsReader(DatasetReader):
         """
         if not (self.root / ROOMS).is_dir() and not (self.root / PANORAMAS).is_dir():
             raise DatasetError(
-                f"{self.root} holds neither '{ROOMS}' nor '{PANORAMAS}'; put the unpacked downloads "
-                "there under these names"
+                f"{self.root} holds neither '{ROOMS}' nor '{PANORAMAS}'; put the unpacked "
+                "downloads there under these names"
             )
         splits: dict[str, str] = {}
         for split in SPLITS:
@@ -170,8 +172,8 @@ def _row(files: PanoramaFiles, scene: str, split: str, out: Path) -> ManifestRow
         raise DefectError(
             DefectKind.SIZE_MISMATCH,
             files.label,
-            f"{files.label} is {width}x{height} pixels; equirectangular images are twice as wide as "
-            "high",
+            f"{files.label} is {width}x{height} pixels; equirectangular images are twice as wide "
+            "as high",
         )
     row = ManifestRow(str(files.image), str(files.label), scene, split, None)
     if label.ndim == 2:
@@ -179,5 +181,5 @@ def _row(files: PanoramaFiles, scene: str, split: str, out: Path) -> ManifestRow
     # The published code reads every image as colours and takes the first channel.
     out.mkdir(parents=True, exist_ok=True)
     unpacked = out / files.label.name
-    write_image(unpacked, label[..., 0])
+    write_file(unpacked, cv2.imencode(".png", label[..., 0])[1].tobytes())
     return replace(row, label=str(unpacked))

@@ -9,10 +9,10 @@ A room's file ``<scene>.npz`` has three arrays of one shape (X, Y, Z), in C orde
 - ``color128`` float: blue * 65536 + green * 256 + red of the nearest surface, each 0 to 255.
 - ``semanticlabel`` integer: id 0 to 98 of the nearest surface.
 
-Voxel (i, j, k) is a sample at (i, j, k) * 0.04 m. The third axis points up. The published panorama
-renderer looks along the first axis in the middle of the picture and has the second one on its right,
-so that (X, Y, Z) is a left-handed frame wherever panoramas are no mirror images; :data:`AXES` are
-its axes in the order that makes it right-handed.
+Voxel (i, j, k) is a sample at (i, j, k) * 0.04 m. The third axis points up. The published renderer
+of panoramas looks along the first axis in the middle of the picture and has the second one on its
+right, so that (X, Y, Z) is a left-handed frame wherever panoramas are no mirror images;
+:data:`AXES` are its axes in the order that makes it right-handed.
 """
 
 from __future__ import annotations
