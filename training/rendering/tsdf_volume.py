@@ -15,12 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from training.data.panorooms.rooms import TRUNCATION_VOXELS, VOXEL_M
 from training.rendering.free_space import FreeSpace
 from training.rendering.layout import FurnishedRoom
-from training.rendering.mesh import Array
+from training.rendering.mesh import Array, length
 from training.rendering.scene import Hits, Scene
 
 TRUNCATION_M = TRUNCATION_VOXELS * VOXEL_M
@@ -28,10 +27,13 @@ _MARGIN_M = TRUNCATION_M + VOXEL_M
 """Beyond the walls, for what is behind their surface."""
 _CLEARANCE_M = 0.4
 """Nothing is nearer to the panorama's camera where the room allows it."""
+_BEYOND_M = 1.5 * VOXEL_M
+"""How far in front of a surface it is felt for whether the place there is seen."""
+_TOUCHING_M = 1e-3
 _STAND_M = 0.6
 """Distance between the places that surfaces are seen from."""
-_STAND_HEIGHTS_M = (0.3, 1.1, 1.9)
-_STAND_RADIUS_M = 0.15
+_STAND_HEIGHTS_M = (0.25, 0.8, 1.4, 2.0)
+_STAND_RADIUS_M = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,26 +67,33 @@ def tsdf_volume(furnished: FurnishedRoom) -> TsdfVolume:
     points = (origin + indices * VOXEL_M).astype(np.float32)
     hits = scene.nearest(points)
     near = np.nonzero(hits.distance < TRUNCATION_M)[0]
-    seen = np.zeros(len(points), np.bool_)
-    for stand in _stands(furnished, eye):
+    seen = hits.distance < _TOUCHING_M
+    stands = _stands(furnished, eye)
+    for stand in stands:
         left = near[~seen[near]]
         ways = points[left] - stand
         seen[left] = ~scene.blocked(
             np.broadcast_to(stand, ways.shape), ways, np.ones(len(left), np.float32)
         )
-    # Behind a surface is what is not seen itself while the surface's front is.
-    front = ndimage.binary_dilation(seen.reshape(shape), np.ones((3, 3, 3)))
-    surface = _surface_voxels(scene, hits, near, origin, shape)
-    behind = near[~seen[near] & front[surface]]
     tsdf = np.ones(len(points), np.float32)
-    distance = (hits.distance / TRUNCATION_M).astype(np.float32)
-    tsdf[seen] = distance[seen]
-    tsdf[behind] = -distance[behind]
-    kept = np.nonzero(tsdf < 1)[0]
     colors = np.zeros((len(points), 3), np.uint8)
-    colors[kept] = _colors(scene, hits, kept)
     labels = np.zeros(len(points), np.uint8)
-    labels[kept] = scene.label[hits.triangle[kept]]
+
+    def fill(rows: NDArray[np.int64], surfaces: Hits, chosen: NDArray[np.int64], sign: int) -> None:
+        tsdf[rows] = sign * surfaces.distance[chosen] / TRUNCATION_M
+        colors[rows] = _colors(scene, surfaces, chosen)
+        labels[rows] = scene.label[surfaces.triangle[chosen]]
+
+    front = np.nonzero(seen)[0]
+    fill(front, hits, front, 1)
+    hidden = near[~seen[near]]
+    fronts = _fronts(scene, points[hidden], hits, hidden, seen.reshape(shape), origin)
+    behind = np.nonzero(fronts.distance < TRUNCATION_M)[0]
+    fill(hidden[behind], fronts, behind, -1)
+    hidden = hidden[fronts.distance == np.inf]
+    covers = _covers(scene, points[hidden], stands)
+    behind = np.nonzero(covers.distance < TRUNCATION_M)[0]
+    fill(hidden[behind], covers, behind, -1)
     return TsdfVolume(
         tsdf.reshape(shape), colors.reshape(*shape, 3), labels.reshape(shape), origin, eye
     )
@@ -112,29 +121,65 @@ def _stands(furnished: FurnishedRoom, eye: NDArray[np.float64]) -> list[Array]:
     """Places in the room's open space: above bare floor, and the panorama's."""
     room = furnished.room
     free = FreeSpace(furnished.scene, room, _STAND_RADIUS_M, _STAND_HEIGHTS_M)
-    x, y = np.meshgrid(
-        *(np.arange(_STAND_M / 3, length, _STAND_M) for length in (room.width, room.depth)),
-        indexing="ij",
-    )
-    spots = np.stack([x.ravel(), y.ravel()], -1)
-    spots = spots[free.at(spots)]
     stands = [eye.astype(np.float32)]
-    for height in _STAND_HEIGHTS_M:
-        stands += [np.array([*spot, height], np.float32) for spot in spots]
+    for k, height in enumerate(_STAND_HEIGHTS_M):
+        # Each height stands between the places of the others.
+        start = (k + 0.5) / len(_STAND_HEIGHTS_M) * _STAND_M
+        x, y = np.meshgrid(
+            *(np.arange(start, side, _STAND_M) for side in (room.width, room.depth)), indexing="ij"
+        )
+        spots = np.stack([x.ravel(), y.ravel()], -1)
+        stands += [np.array([*spot, height], np.float32) for spot in spots[free.at(spots)]]
     return stands
 
 
-def _surface_voxels(
+def _fronts(
     scene: Scene,
+    points: Array,
     hits: Hits,
     rows: NDArray[np.int64],
+    seen: NDArray[np.bool_],
     origin: NDArray[np.float64],
-    shape: tuple[int, int, int],
-) -> tuple[NDArray[np.int64], ...]:
-    """Index of the voxel at the surface point that is nearest to each point of `rows`."""
+) -> Hits:
+    """The seen surfaces that unseen points are behind of; infinitely far where there is none.
+
+    A point is behind the surface nearest to it if a place a little beyond that is seen. What is met
+    on the way from there to the nearest surface is seen in its stead: the picture, where that is
+    the wall behind it.
+    """
     nearest = scene.interpolate(scene.vertices, hits, rows)
-    voxels = np.rint((nearest - origin) / VOXEL_M).astype(np.int64)
-    return tuple(np.clip(voxels, 0, np.array(shape) - 1).T)
+    ways = ((nearest - points) / hits.distance[rows, None]).astype(np.float32)
+    beyond: Array = nearest + ways * np.float32(_BEYOND_M)
+    voxels = np.rint((beyond - origin) / VOXEL_M).astype(np.int64)
+    open_ = seen[tuple(np.clip(voxels, 0, np.array(seen.shape) - 1).T)]
+    back = scene.cast(beyond, -ways)
+    covered = back.distance < _BEYOND_M - _TOUCHING_M
+    distance = hits.distance[rows] + np.where(covered, _BEYOND_M - back.distance, 0)
+    return Hits(
+        np.where(open_, distance, np.inf).astype(np.float32),
+        np.where(covered, back.triangle, hits.triangle[rows]),
+        np.where(covered[:, None], back.barycentric, hits.barycentric[rows]),
+    )
+
+
+def _covers(scene: Scene, points: Array, stands: list[Array]) -> Hits:
+    """The first surfaces on the ways to unseen points: of each, the one that is nearest to it.
+
+    Distances are along the way. This finds what hides a point that has something else nearer to it,
+    such as the blanket over the mattress.
+    """
+    distance = np.full(len(points), np.inf, np.float32)
+    triangle = np.full(len(points), -1, np.int64)
+    barycentric = np.zeros((len(points), 2), np.float32)
+    for stand in stands:
+        ways = points - stand
+        met = scene.cast(np.broadcast_to(stand, ways.shape), ways)
+        left = (1 - met.distance) * length(ways)
+        nearer = (left >= 0) & (left < distance)
+        distance[nearer] = left[nearer]
+        triangle[nearer] = met.triangle[nearer]
+        barycentric[nearer] = met.barycentric[nearer]
+    return Hits(distance, triangle, barycentric)
 
 
 def _colors(scene: Scene, hits: Hits, rows: NDArray[np.int64]) -> NDArray[np.uint8]:

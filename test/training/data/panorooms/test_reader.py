@@ -51,7 +51,7 @@ def test_trainings_leave_out_pixels_without_a_class(root, tmp_path, space):
     prepared(root, tmp_path / "prepared", space)
     frames = ManifestFrames(tmp_path / "prepared", "train", space)
     label = cv2.imread(str(root / "panoramas/annotations/training/a_1.png"), -1)
-    read = frames[0].label
+    _, read = frames.load(0)
     assert (label == 0).any()
     assert (read[label == 0] == 255).all() and (read[label > 0] == label[label > 0]).all()
 
