@@ -50,8 +50,20 @@ class SceneJob:
 
     @property
     def finished(self) -> Path:
-        """The file that is there when nothing is left to do."""
+        """The file that is there when the scene has been prepared."""
         return self.out / SCENES / f"{self.scene}.json"
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do; what something was left out of may have been mended."""
+        return self.finished.is_file() and not any(
+            defect["dropped"] for defect in self.result()["defects"]
+        )
+
+    def result(self) -> dict[str, Any]:
+        """What the file holds: rows, scan and defects as mappings."""
+        result: dict[str, Any] = json.loads(self.finished.read_text(encoding="utf-8"))
+        return result
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ def prepare_dataset(
     scenes = reader.scenes()
     _claim(out, reader)
     jobs = [SceneJob(reader, scene, split, out) for scene, split in scenes.items()]
-    todo = [job for job in jobs if not job.finished.is_file()]
+    todo = [job for job in jobs if not job.done]
     with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="scene") as bar:
         for _ in run_scene_jobs(prepare_scene, todo, workers=workers, ray_address=ray_address):
             bar.update()
@@ -120,7 +132,7 @@ def prepare_dataset(
     scans: list[ScanRow] = []
     defects = reader.stray_defects()
     for job in jobs:
-        finished = json.loads(job.finished.read_text(encoding="utf-8"))
+        finished = job.result()
         rows += [ManifestRow(**row) for row in finished["rows"]]
         scans += [ScanRow(**finished["scan"])] if finished["scan"] else []
         defects += [Defect.from_mapping(defect) for defect in finished["defects"]]
