@@ -42,6 +42,15 @@ class EquirectangularCamera:
         v, u = np.mgrid[0 : self.height, 0 : self.width].reshape(2, -1).astype(np.float64)
         if jitter is not None:
             u, v = u + jitter[:, 0], v + jitter[:, 1]
+        return self.directions(u, v)
+
+    def directions(self, u: npt.NDArray[np.float64], v: npt.NDArray[np.float64]) -> Array:
+        """Unit directions of pixels in the optical frame, float32 [n, 3].
+
+        Args:
+            u: columns [n]; those beyond an edge go on at the other one.
+            v: rows [n].
+        """
         longitude = ((u + 0.5) / self.width - 0.5) * 2 * np.pi
         latitude = (0.5 - (v + 0.5) / self.height) * np.pi
         level = np.cos(latitude)

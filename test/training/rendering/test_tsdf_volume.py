@@ -44,7 +44,7 @@ def box_room(*things):
 
 @pytest.fixture(scope="module")
 def furnished():
-    made = furnish("bedroom", None, np.random.default_rng(8))
+    made = furnish("bathroom", None, np.random.default_rng(8))
     return made, tsdf_volume(made)
 
 
