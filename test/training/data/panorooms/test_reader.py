@@ -129,7 +129,7 @@ def written(array):
             True,
             2,
             3,
-            "unknown ids 30",
+            "holds the ids 30",
         ),
         (
             [(LABEL, written(np.zeros((8, 16), np.uint8)))],
