@@ -91,6 +91,11 @@ class Intrinsics:
         """The 3x3 camera matrix."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
 
+    @property
+    def pixel_angle(self) -> float:
+        """Angle between neighbouring pixels on the axis, radians."""
+        return 1.0 / self.fx
+
     def scaled(self, width: int, height: int) -> Intrinsics:
         """Of the same images resized to another size.
 

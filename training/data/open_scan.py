@@ -17,7 +17,7 @@ def open_scan(folder: Path, row: ScanRow) -> Scan:
     Args:
         folder: of the manifest.
         row: its line in ``scans.jsonl``. Format ``ply``: a file with all there is; ``scannet``: a
-            folder of ScanNet's ``scans``.
+            folder of ScanNet's ``scans``; ``panorooms``: a room's volume, whose surface is taken.
 
     Raises:
         DefectError: if a file is missing or damaged.
@@ -30,6 +30,10 @@ def open_scan(folder: Path, row: ScanRow) -> Scan:
         from training.data.scannet.scans import read_scan
 
         return read_scan(path).scan
+    if row.format == "panorooms":
+        from training.data.panorooms.surface import read_surface
+
+        return read_surface(path)
     raise DatasetError(
         f"{path} is of the unknown format '{row.format}'; the list it is in was made by another "
         "version: make it anew with 'python -m training prepare'"

@@ -43,7 +43,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--size",
         type=_size,
         metavar="WxH",
-        help="of pictures and labels, 1296x968 as in ScanNet (320x240; s3dis: 320x320)",
+        help="of pictures and labels, 1296x968 as in ScanNet (320x240; s3dis: 320x320; panorooms: "
+        "512x256)",
     )
     parser.add_argument(
         "--depth-size",

@@ -39,9 +39,21 @@ def render_dataset(arguments: argparse.Namespace) -> None:
     splits = splits_of(arguments.rooms, arguments.split_val, arguments.seed)
     layout = open_layout(arguments.format)
     size = arguments.size = arguments.size or layout.default_size
+    if layout.aspect is not None and size[0] != layout.aspect * size[1]:
+        raise RoomsError(
+            f"pictures of {arguments.format} are {layout.aspect} times as wide as high, not "
+            f"{size[0]}x{size[1]}; use --size {layout.aspect * size[1]}x{size[1]}"
+        )
     frames = {"train": arguments.frames_per_room, "val": arguments.val_frames_per_room}
     if arguments.trajectory:
         frames = dict.fromkeys(SPLITS, arguments.trajectory)
+    if layout.pictures is not None:
+        if arguments.trajectory:
+            raise RoomsError(
+                f"{arguments.format} has no recordings, but {layout.pictures} picture of each "
+                "room; leave out --trajectory"
+            )
+        frames = dict.fromkeys(SPLITS, layout.pictures)
     jobs = [
         RoomJob(
             arguments.out,

@@ -10,13 +10,13 @@ bounced more often enters as a constant measured per room.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyoidn
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.data.intrinsics import Intrinsics
 from training.rendering.mesh import Array, dot, length
 from training.rendering.rooms_error import RoomsError
 from training.rendering.scene import THREADS, Scene
@@ -26,12 +26,31 @@ _EPSILON = 2e-3
 _NEAREST_LIGHT = 0.15
 
 
+class Camera(Protocol):
+    """Where a camera's pixels look: of a pinhole camera, or a panorama's."""
+
+    @property
+    def width(self) -> int:
+        """Of its images, pixels."""
+
+    @property
+    def height(self) -> int:
+        """Of its images, pixels."""
+
+    @property
+    def pixel_angle(self) -> float:
+        """Angle between neighbouring pixels, radians."""
+
+    def rays(self, jitter: Array | None = None) -> Array:
+        """Directions in the camera's frame, float32 [h * w, 3]; `jitter` [h * w, 2] in pixels."""
+
+
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
     """What a pixel's central ray meets; 0 everywhere where it meets nothing.
 
     Attributes:
-        depth: float32 [h, w], metres along the optical axis.
+        depth: float32 [h, w], metres along the optical axis; in panoramas along the ray.
         label: uint8 [h, w], NYU-40 ids.
         instance: uint16 [h, w].
     """
@@ -42,36 +61,34 @@ class GroundTruth:
 
 
 def _world_rays(
-    intrinsics: Intrinsics, pose: NDArray[np.float64], jitter: Array | None
+    camera: Camera, pose: NDArray[np.float64], jitter: Array | None
 ) -> tuple[Array, Array]:
-    directions = intrinsics.rays(jitter) @ pose[:3, :3].T.astype(np.float32)
+    directions = camera.rays(jitter) @ pose[:3, :3].T.astype(np.float32)
     origins = np.broadcast_to(pose[:3, 3].astype(np.float32), directions.shape)
     return origins, directions
 
 
-def render_ground_truth(
-    scene: Scene, intrinsics: Intrinsics, pose: NDArray[np.float64]
-) -> GroundTruth:
+def render_ground_truth(scene: Scene, camera: Camera, pose: NDArray[np.float64]) -> GroundTruth:
     """Depth, labels and instances through the pixel centres."""
-    hits = scene.cast(*_world_rays(intrinsics, pose, None))
-    shape = (intrinsics.height, intrinsics.width)
+    hits = scene.cast(*_world_rays(camera, pose, None))
+    shape = (camera.height, camera.width)
     met = hits.triangle >= 0
-    # Directions have unit z in the optical frame, so the hit distance is the depth.
+    # Directions have unit z in the optical frame, or unit length in panoramas: depth counts in it.
     depth = np.where(met, hits.distance, 0).astype(np.float32)
     label = np.where(met, scene.label[hits.triangle], 0).astype(np.uint8)
     instance = np.where(met, scene.instance[hits.triangle], 0).astype(np.uint16)
     return GroundTruth(depth.reshape(shape), label.reshape(shape), instance.reshape(shape))
 
 
-def render_flat(scene: Scene, intrinsics: Intrinsics, pose: NDArray[np.float64]) -> Array:
+def render_flat(scene: Scene, camera: Camera, pose: NDArray[np.float64]) -> Array:
     """Colours without light, a little darker where slanted: sRGB 0 to 1, float32 [h, w, 3]."""
-    origins, directions = _world_rays(intrinsics, pose, None)
+    origins, directions = _world_rays(camera, pose, None)
     hits = scene.cast(origins, directions)
-    s = surface_points(scene, hits, origins, directions, 1.0 / intrinsics.fx)
-    color = np.zeros((intrinsics.height * intrinsics.width, 3), np.float32)
+    s = surface_points(scene, hits, origins, directions, camera.pixel_angle)
+    color = np.zeros((camera.height * camera.width, 3), np.float32)
     towards = np.abs(dot(s.normal, directions[s.rows])) / length(directions[s.rows])
     color[s.rows] = (s.albedo * (0.5 + 0.5 * towards)[:, None]).clip(0, 1) ** (1 / 2.2)
-    return color.reshape(intrinsics.height, intrinsics.width, 3)
+    return color.reshape(camera.height, camera.width, 3)
 
 
 class Renderer:
@@ -90,11 +107,9 @@ class Renderer:
         self._ambient = np.zeros(3, np.float32)
         self._ambient = self._measure_ambient(centre)
 
-    def radiance(
-        self, intrinsics: Intrinsics, pose: NDArray[np.float64], samples: int = 2
-    ) -> Array:
+    def radiance(self, camera: Camera, pose: NDArray[np.float64], samples: int = 2) -> Array:
         """Linear radiance, denoised, float32 [h, w, 3]."""
-        count = intrinsics.width * intrinsics.height
+        count = camera.width * camera.height
         color, albedo, normal = (np.zeros((count, 3), np.float32) for _ in range(3))
         for k in range(samples):
             jitter: Array = self._rng.random((count, 2), np.float32)
@@ -102,23 +117,23 @@ class Renderer:
             jitter = ((jitter + k) / samples - 0.5).astype(np.float32)
             if k % 2:
                 jitter[:, 1] = -jitter[:, 1]
-            c, a, n = self._trace(intrinsics, pose, jitter)
+            c, a, n = self._trace(camera, pose, jitter)
             color += c / samples
             albedo += a / samples
             normal += n / samples
-        shape = (intrinsics.height, intrinsics.width, 3)
+        shape = (camera.height, camera.width, 3)
         return _denoise(color.reshape(shape), albedo.reshape(shape), normal.reshape(shape))
 
     def _trace(
-        self, intrinsics: Intrinsics, pose: NDArray[np.float64], jitter: Array
+        self, camera: Camera, pose: NDArray[np.float64], jitter: Array
     ) -> tuple[Array, Array, Array]:
-        origins, directions = _world_rays(intrinsics, pose, jitter)
+        origins, directions = _world_rays(camera, pose, jitter)
         hits = self._scene.cast(origins, directions)
         color, albedo, normal = (np.zeros_like(directions) for _ in range(3))
         missed = hits.triangle < 0
         color[missed] = self._sky(directions[missed])
         albedo[missed] = np.minimum(color[missed], 1.0)
-        s = surface_points(self._scene, hits, origins, directions, 1.0 / intrinsics.fx)
+        s = surface_points(self._scene, hits, origins, directions, camera.pixel_angle)
         toward = -directions[s.rows]
         toward = toward / length(toward)[:, None]
         cosine = np.clip(dot(s.normal, toward), 0, 1)

@@ -91,7 +91,7 @@ class SceneBuilder:
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """What rays met. All arrays have one row per ray.
+    """What rays met, or the surfaces nearest to points. All arrays have one row per ray or point.
 
     `distance` is inf and `triangle` -1 where nothing was met.
     """
@@ -159,12 +159,19 @@ class Scene:
             o3d.core.Tensor.from_numpy(rays), tnear=0.0, tfar=1.0, nthreads=THREADS
         ).numpy()
 
+    def nearest(self, points: Array) -> Hits:
+        """The surface nearest to each point [n, 3]; distances in metres."""
+        wanted = points.astype(np.float32)
+        answer = self._caster.compute_closest_points(
+            o3d.core.Tensor.from_numpy(wanted), nthreads=THREADS
+        )
+        distance = np.linalg.norm(answer["points"].numpy() - wanted, axis=-1)
+        triangle = answer["primitive_ids"].numpy().astype(np.int64)
+        return Hits(distance, triangle, answer["primitive_uvs"].numpy())
+
     def nearest_triangle(self, points: Array) -> NDArray[np.int64]:
         """Number of the triangle nearest to each point [n, 3]."""
-        answer = self._caster.compute_closest_points(
-            o3d.core.Tensor.from_numpy(points.astype(np.float32)), nthreads=THREADS
-        )
-        return answer["primitive_ids"].numpy().astype(np.int64)
+        return self.nearest(points).triangle
 
     def interpolate(self, attribute: Array, hits: Hits, rows: NDArray[np.int64]) -> Array:
         """A per-corner attribute [t, 3, k] at the hits of `rows`, [len(rows), k]."""

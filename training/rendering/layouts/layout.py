@@ -26,6 +26,10 @@ class RoomLayout(ABC):
 
     default_size: ClassVar[tuple[int, int]] = (320, 240)
     """Width and height of pictures where the user names none."""
+    pictures: ClassVar[int | None] = None
+    """Number of each room's pictures where the layout fixes it."""
+    aspect: ClassVar[int | None] = None
+    """How many times as wide as high pictures are where the layout fixes it."""
 
     @abstractmethod
     def done(self, job: RoomJob) -> bool:
