@@ -44,6 +44,11 @@ def render_dataset(arguments: argparse.Namespace) -> None:
             f"pictures of {arguments.format} are {layout.aspect} times as wide as high, not "
             f"{size[0]}x{size[1]}; use --size {layout.aspect * size[1]}x{size[1]}"
         )
+    if layout.registered_depth and arguments.depth_size not in (None, size):
+        raise RoomsError(
+            f"depth images of {arguments.format} have the size of its pictures; leave out "
+            "--depth-size"
+        )
     frames = {"train": arguments.frames_per_room, "val": arguments.val_frames_per_room}
     if arguments.trajectory:
         frames = dict.fromkeys(SPLITS, arguments.trajectory)

@@ -17,11 +17,12 @@ pytest.importorskip("tqdm")
 from training.data.intrinsics import Intrinsics
 from training.rendering.camera import Sensor
 from training.rendering.command import add_parser
-from training.rendering.dataset import splits_of
+from training.rendering.dataset import render_dataset, splits_of
 from training.rendering.furniture import FurnitureError, fetch
 from training.rendering.layout import furnish
 from training.rendering.nyu40 import SCANNET20_IDS
 from training.rendering.render import Renderer, render_ground_truth
+from training.rendering.rooms_error import RoomsError
 from training.rendering.views import choose_views
 
 CAMERA = Intrinsics.from_fov(48, 36, 1.1)
@@ -126,6 +127,14 @@ def test_a_recording_is_only_for_scannets_layout(tmp_path, capsys):
     assert arguments.run(arguments) == 1
     assert "--sens is for --format scannet, not for nyu" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", ["s3dis", "nyu"])
+def test_another_size_of_depth_images_is_refused_where_one_camera_takes_both(tmp_path, layout):
+    arguments = parse("--out", str(tmp_path / "out"), "--format", layout, "--depth-size", "40x30")
+    with pytest.raises(RoomsError, match="leave out --depth-size"):
+        render_dataset(arguments)
+    assert not (tmp_path / "out").exists()
 
 
 def files(folder):

@@ -30,6 +30,8 @@ class RoomLayout(ABC):
     """Number of each room's pictures where the layout fixes it."""
     aspect: ClassVar[int | None] = None
     """How many times as wide as high pictures are where the layout fixes it."""
+    registered_depth: ClassVar[bool] = True
+    """Whether depth images have the size of the pictures."""
 
     @abstractmethod
     def done(self, job: RoomJob) -> bool:

@@ -35,7 +35,6 @@ from training.rendering.layouts.s3dis_rooms import (
 )
 from training.rendering.room_frames import RenderedFrame, rendered_frames, room_cameras
 from training.rendering.room_job import RoomJob
-from training.rendering.rooms_error import RoomsError
 from training.rendering.scan import ScannedMesh, scan_room
 
 ASSETS = "assets"
@@ -91,15 +90,7 @@ class S3disLayout(RoomLayout):
             yield 1
 
     def finish(self, out: Path, splits: dict[str, list[int]], jobs: Sequence[RoomJob]) -> None:
-        """Write the list of labels and the angles of alignment.
-
-        Raises:
-            RoomsError: if depth images are wanted in another size; 2D-3D-S has one camera for both.
-        """
-        if any(job.depth_size != job.size for job in jobs):
-            raise RoomsError(
-                "2D-3D-S has depth images of the pictures' size; leave out --depth-size"
-            )
+        """Write the list of labels and the angles of alignment."""
         names = [UNKNOWN]
         for job in sorted(jobs, key=lambda job: job.index):
             if _labels_file(job).exists():

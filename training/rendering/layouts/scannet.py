@@ -53,6 +53,8 @@ def write_splits(root: Path, splits: dict[str, list[str]]) -> None:
 class ScanNetLayout(RoomLayout):
     """ScanNet's frames, reconstructed meshes and recordings."""
 
+    registered_depth = False
+
     def frames_done(self, job: RoomJob) -> bool:
         """Whether the scene's frames are finished."""
         return (job.out / FRAMES / job.name).exists()

@@ -294,12 +294,6 @@ def test_more_rooms_than_the_colours_can_tell_apart_are_refused(tmp_path):
         RoomInstances(AreaRoom.of(job), job.index, furnished_of(job)[0].scene)
 
 
-def test_depth_images_of_another_size_are_refused(tmp_path):
-    job = job_of(tmp_path, 0, "train", "bathroom", depth_size=(40, 40))
-    with pytest.raises(RoomsError, match="leave out --depth-size"):
-        LAYOUT.finish(tmp_path, {"train": [0], "val": []}, [job])
-
-
 def test_euler_angles_rebuild_their_rotation():
     rng = np.random.default_rng(0)
     for _ in range(50):
