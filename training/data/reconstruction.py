@@ -110,7 +110,7 @@ def reconstruct(
         FusionError: if no frame can be used, there is no surface, or it takes too much memory.
     """
     fusion = TsdfFusion(voxel_size, reach)
-    used = 0
+    used = False
     for row in rows:
         if not can_be_fused(row):
             continue
@@ -119,11 +119,11 @@ def reconstruct(
         except DefectError:
             continue
         fusion.add(np.where(view.seen, view.depth, 0), view.color, view.intrinsics, view.pose)
-        used += 1
+        used = True
     if not used:
         raise FusionError("no frame has depth, a pose and intrinsics and can be read")
-    # What a single one of several views shows is often a measurement between two surfaces.
-    mesh = fusion.mesh(least_weight=min(used, 2))
+    # Asking for more views would lose much of sparse recordings, and hardly any false surface.
+    mesh = fusion.mesh(least_views=1)
     return Scan(mesh.vertices, mesh.colors, faces=mesh.faces)
 
 

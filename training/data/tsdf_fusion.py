@@ -25,6 +25,7 @@ MAX_BLOCKS = 100_000
 800 square metres of surface."""
 TRUNCATION_VOXELS = 4.0
 """Half the thickness of what a surface marks; thin things melt away with more."""
+_STRIDE = 4
 
 
 class FusionError(ValueError):
@@ -65,7 +66,7 @@ class TsdfFusion:
         max_blocks: int = MAX_BLOCKS,
     ) -> None:
         self._voxel_size = voxel_size
-        self._seen = (1.0, reach, truncation_voxels)
+        self._seen = (1.0, float(reach), truncation_voxels)
         self._max_blocks = max_blocks
         self._grid = o3d.t.geometry.VoxelBlockGrid(
             attr_names=("tsdf", "weight", "color"),
@@ -79,7 +80,7 @@ class TsdfFusion:
     def add(
         self, depth: Array, color: Array, intrinsics: Intrinsics, pose: npt.NDArray[np.float64]
     ) -> None:
-        """Merge one view.
+        """Merge one view; nothing happens if it has no measurement within reach.
 
         Args:
             depth: float32 (H, W), metres along the optical axis; 0 = no measurement.
@@ -90,6 +91,10 @@ class TsdfFusion:
         Raises:
             FusionError: if the surface would take more memory than is allowed.
         """
+        # Open3D looks for surfaces at these pixels alone, and raises an error where there is none.
+        looked_at = depth[::_STRIDE, ::_STRIDE]
+        if not ((looked_at > 0) & (looked_at < self._seen[1])).any():
+            return
         depth_image = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(depth))
         color_image = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(color))
         matrix = o3d.core.Tensor.from_numpy(intrinsics.matrix)
@@ -110,18 +115,18 @@ class TsdfFusion:
                 "depth scale"
             )
 
-    def mesh(self, least_weight: float = 1.0) -> FusedMesh:
+    def mesh(self, least_views: int = 2) -> FusedMesh:
         """The zero level of the field.
 
         Args:
-            least_weight: number of views that must have seen a place.
+            least_views: number of views that must have seen a place.
 
         Raises:
             FusionError: if there is no surface.
         """
         if not self._grid.hashmap().size():
             raise FusionError("no depth image has a measurement within reach")
-        mesh = self._grid.extract_triangle_mesh(least_weight)
+        mesh = self._grid.extract_triangle_mesh(least_views - 0.5)  # each view weighs 1
         if "positions" not in mesh.vertex or not len(mesh.vertex.positions):
             raise FusionError("the depth images make no surface")
         vertices = mesh.vertex.positions.numpy()

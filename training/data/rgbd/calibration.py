@@ -14,7 +14,7 @@ import numpy as np
 from training.data.defects import DefectError, DefectKind
 from training.data.frame_checks import decode, read_bytes
 from training.data.intrinsics import Intrinsics
-from training.data.rgbd.numbers import Matrix, read_matrix
+from training.data.rgbd.number_files import Matrix, read_matrix
 
 KINECT_SIZE = (640, 480)
 PRIMESENSE = Intrinsics(*KINECT_SIZE, 525.0, 525.0, 319.5, 239.5)

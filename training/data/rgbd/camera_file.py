@@ -25,7 +25,7 @@ from training.data.defects import DefectError, DefectKind
 from training.data.frame_checks import is_pose
 from training.data.intrinsics import Intrinsics
 from training.data.rgbd.calibration import Calibration
-from training.data.rgbd.numbers import Matrix, read_text
+from training.data.rgbd.number_files import Matrix, read_text
 
 CAMERA_FILE = "camera.yaml"
 _CAMERA = ("width", "height", "fx", "fy", "cx", "cy")

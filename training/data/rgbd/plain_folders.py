@@ -21,7 +21,7 @@ from training.data.rgbd.calibration import (
     size_of_first,
 )
 from training.data.rgbd.image_folders import color_folder, depth_by_color, images
-from training.data.rgbd.numbers import read_pose
+from training.data.rgbd.number_files import read_pose
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 
 _COLOR = (

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from training.data.defects import Defect, DefectError
 from training.data.rgbd.calibration import Calibration
-from training.data.rgbd.numbers import Matrix
+from training.data.rgbd.number_files import Matrix
 
 
 @dataclass(frozen=True, eq=False)

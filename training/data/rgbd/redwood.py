@@ -32,7 +32,7 @@ from training.data.rgbd.calibration import (
     size_of_first,
 )
 from training.data.rgbd.image_folders import color_folder, depth_by_color, images
-from training.data.rgbd.numbers import Matrix, checked_pose, parse_numbers, read_text
+from training.data.rgbd.number_files import Matrix, checked_pose, parse_numbers, read_text
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 
 TRAJECTORIES = (
@@ -168,7 +168,9 @@ def _read_json(path: Path) -> tuple[dict[int, Matrix], Any]:
     poses: dict[int, Matrix] = {}
     for index, extrinsic in enumerate(extrinsics):
         lost = not np.isfinite(extrinsic).all() or abs(np.linalg.det(extrinsic)) < 0.5
-        poses[index] = np.zeros((4, 4)) if lost else np.linalg.inv(extrinsic)
+        poses[index] = (
+            np.zeros((4, 4)) if lost else np.asarray(np.linalg.inv(extrinsic), np.float64)
+        )
     return poses, camera
 
 

@@ -27,7 +27,7 @@ from training.data.rgbd.calibration import (
     size_of_first,
 )
 from training.data.rgbd.image_folders import in_order, no_color, no_depth
-from training.data.rgbd.numbers import read_pose
+from training.data.rgbd.number_files import read_pose
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 
 INTRINSICS = "camera-intrinsics.txt"

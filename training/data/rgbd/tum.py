@@ -27,7 +27,7 @@ from training.data.rgbd.calibration import (
     size_of_first,
 )
 from training.data.rgbd.image_folders import no_color, no_depth
-from training.data.rgbd.numbers import Matrix, parse_numbers, read_text
+from training.data.rgbd.number_files import Matrix, parse_numbers, read_text
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 
 LONGEST_S = 0.02
