@@ -18,7 +18,7 @@ from training.data.frame_checks import decode, is_pose, read_bytes
 from training.data.intrinsics import Array, Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
-from training.data.tsdf_fusion import FusionError, TsdfFusion
+from training.data.tsdf_fusion import MAX_BLOCKS, FusionError, TsdfFusion
 
 VOXEL_M = 0.02
 REACH_M = 4.0
@@ -109,7 +109,7 @@ def reconstruct(
     Raises:
         FusionError: if no frame can be used, there is no surface, or it takes too much memory.
     """
-    fusion = TsdfFusion(voxel_size, reach)
+    fusion = TsdfFusion(voxel_size, reach, max_blocks=MAX_BLOCKS)
     used = False
     for row in rows:
         if not can_be_fused(row):
