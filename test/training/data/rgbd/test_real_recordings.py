@@ -98,3 +98,19 @@ def test_trajectory_and_odometry_of_the_living_room_are_one_way_in_two_worlds(re
         drifted = np.linalg.inv(others[0].pose) @ other.pose
         np.testing.assert_allclose(drifted, moved, atol=0.02)
         assert np.linalg.norm(moved[:3, 3]) > 0.02
+
+
+def test_a_pair_of_tum_has_its_scale_and_its_edges_at_one_place(recordings, tmp_path):
+    pair = recordings / "other_formats"
+    if not pair.is_dir():
+        pytest.skip(f"no recording {pair}")
+    (tmp_path / "rgb.txt").write_text(f"# time file\n1.000 {pair / 'TUM_color.png'}\n")
+    (tmp_path / "depth.txt").write_text(f"1.015 {pair / 'TUM_depth.png'}\n")
+    (tmp_path / "groundtruth.txt").write_text("0.995 1 2 3 0 0 0 1\n1.005 1 2 4 0 0 0 1\n")
+    layout, frames, calibration = read(tmp_path)
+    assert layout.name == "TUM"
+    np.testing.assert_allclose(frames[0].pose[:3, 3], [1, 2, 3.5], atol=1e-6)
+    raw = cv2.imread(str(frames[0].depth), cv2.IMREAD_UNCHANGED)
+    assert 2 < np.median(raw[raw > 0]) / calibration.depth_scale < 3  # a desk in a hall
+    shift, _ = agreement(frames, calibration, np.eye(4))
+    assert np.abs(shift).max() <= 2
