@@ -21,8 +21,8 @@ BLOCK_VOXELS = 8
 """A block of the grid has so many voxels along each edge."""
 START_BLOCKS = 20_000
 MAX_BLOCKS = 100_000
-"""10 kB each; a process takes up to 2.7 GB then, as the grid doubles when it is full. With voxels of
-2 cm these are some 800 square metres of surface."""
+"""10 kB each; a process takes up to 2.7 GB then, as the grid doubles when it is full. With voxels
+of 2 cm these are some 800 square metres of surface."""
 TRUNCATION_VOXELS = 4.0
 """Half the thickness of what a surface marks; thin things melt away with more."""
 _STRIDE = 4
