@@ -22,7 +22,7 @@ BLOCK_VOXELS = 8
 START_BLOCKS = 20_000
 MAX_BLOCKS = 100_000
 """10 kB each; a process takes up to 2.7 GB then, as the grid doubles when it is full. With voxels
-of 2 cm these are some 800 square metres of surface."""
+of 2 cm these are some 1200 square metres of flat surface."""
 TRUNCATION_VOXELS = 4.0
 """Half the thickness of what a surface marks; thin things melt away with more."""
 _STRIDE = 4
