@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,18 +91,20 @@ def check_frame(
     return row, defects
 
 
-def _pose_defects(row: ManifestRow) -> Iterator[DefectError]:
-    if row.pose is None:
-        return
-    pose = np.array(row.pose, np.float64)
+def is_pose(numbers: Sequence[float]) -> bool:
+    """Whether 16 numbers by rows turn and shift; lost poses are infinite, zero or NaN."""
+    pose = np.array(numbers, np.float64)
     rotation = pose.reshape(4, 4)[:3, :3] if pose.size == 16 else np.full((3, 3), np.nan)
     # ScanNet's floats of the sensor's tracking are orthogonal to about 1e-6.
-    proper = (
+    return bool(
         np.isfinite(pose).all()
         and np.abs(rotation @ rotation.T - np.eye(3)).max() < 1e-2
         and np.linalg.det(rotation) > 0
     )
-    if not proper:
+
+
+def _pose_defects(row: ManifestRow) -> Iterator[DefectError]:
+    if row.pose is not None and not is_pose(row.pose):
         yield DefectError(
             DefectKind.LOST_POSE,
             row.image,

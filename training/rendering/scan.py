@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A room as an RGB-D scanner would reconstruct it: a mesh with holes where nobody looked.
 
-Depth images from several places are fused into a truncated signed distance field (Curless and Levoy
-1996), whose zero level is the mesh, as in ScanNet; labels are those of the nearest true surface.
+Depth images from several places are fused as ScanNet's are; labels are those of the nearest true
+surface.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import open3d as o3d
 import trimesh
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from seg3d2d_ros.atomic_file import write_file
 from training.data.intrinsics import Intrinsics
+from training.data.tsdf_fusion import TsdfFusion
 from training.rendering.camera import look_at
 from training.rendering.layout import FurnishedRoom
 from training.rendering.mesh import Array
@@ -31,10 +31,6 @@ _REACH_M = 6.0
 _DIRECTIONS = 8
 _STAND_M = 1.6
 """The scanner stands about every so many metres."""
-_LEAST_WEIGHT = 1.0
-_BLOCKS = 20_000
-_TRUNCATION_VOXELS = 4.0
-"""Half the thickness of what a surface marks; thin things melt away with more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,45 +55,18 @@ class ScannedMesh:
 def scan_room(furnished: FurnishedRoom, rng: Generator) -> ScannedMesh:
     """Scan a room from where a person with a hand-held scanner would stand; `rng` moves them."""
     intrinsics = Intrinsics.from_fov(*_SIZE, _FOV)
-    matrix = o3d.core.Tensor.from_numpy(intrinsics.matrix)
-    grid = o3d.t.geometry.VoxelBlockGrid(
-        attr_names=("tsdf", "weight", "color"),
-        attr_dtypes=(o3d.core.float32, o3d.core.float32, o3d.core.float32),
-        attr_channels=tuple(o3d.core.SizeVector([count]) for count in (1, 1, 3)),
-        voxel_size=VOXEL_M,
-        block_resolution=8,
-        block_count=_BLOCKS,
-    )
+    fusion = TsdfFusion(VOXEL_M, _REACH_M)
     for pose in _stands(furnished, rng):
         depth = render_ground_truth(furnished.scene, intrinsics, pose).depth
-        color = render_flat(furnished.scene, intrinsics, pose)
-        depth_image = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(depth))
-        color_image = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(color))
-        extrinsic = o3d.core.Tensor.from_numpy(np.linalg.inv(pose))
-        seen = (matrix, extrinsic, 1.0, _REACH_M, _TRUNCATION_VOXELS)
-        blocks = grid.compute_unique_block_coordinates(depth_image, *seen)
-        grid.integrate(blocks, depth_image, color_image, matrix, *seen)
-    mesh = grid.extract_triangle_mesh(_LEAST_WEIGHT)
-    vertices = mesh.vertex.positions.numpy()
-    faces = mesh.triangle.indices.numpy().astype(np.int32)
-    colors = np.clip(mesh.vertex.colors.numpy() * 255 + 0.5, 0, 255).astype(np.uint8)
-    # the field's blocks come in no fixed order: the same seed must give the same bytes
-    order = np.lexsort(vertices.T)
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    faces = rank[faces]
-    faces = np.take_along_axis(
-        faces, (faces.argmin(1)[:, None] + np.arange(3)) % 3, 1
-    )  # the same turn, the lowest vertex first
-    faces = faces[np.lexsort(faces.T[::-1])]
-    vertices = np.ascontiguousarray(vertices[order])
-    triangle = furnished.scene.nearest_triangle(vertices)
+        fusion.add(depth, render_flat(furnished.scene, intrinsics, pose), intrinsics, pose)
+    mesh = fusion.mesh()
+    triangle = furnished.scene.nearest_triangle(mesh.vertices)
     return ScannedMesh(
-        vertices,
-        colors[order],
+        mesh.vertices,
+        mesh.colors,
         furnished.scene.label[triangle].astype(np.uint16),
         furnished.scene.instance[triangle],
-        faces,
+        mesh.faces,
     )
 
 
