@@ -14,8 +14,8 @@ NEAREST = 0.5
 FARTHEST = 10.0
 """Metres; farther one step of the disparity is more than 0.3 m."""
 STEEPEST = float(np.tan(np.deg2rad(80)))
-"""Of a surface against the image plane: the pattern smears on surfaces seen at less than 10 degrees,
-and at the edges of things, where depth jumps, it is hidden from the projector or the camera."""
+"""Slope of a surface against the image plane: the pattern smears on what is seen at less than 10
+degrees, and where depth jumps, at the edges of things, projector or camera don't see it."""
 
 
 def measured(depth: NDArray[np.float32], camera: Intrinsics) -> NDArray[np.float32]:

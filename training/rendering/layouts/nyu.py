@@ -3,10 +3,11 @@
 """Writing frames in the layout of NYU-Depth V2's labelled part.
 
 One file, ``nyu_depth_v2_labeled.mat``, holds all frames; ``splits.mat`` and ``classMapping40.mat``
-lie beside it. Pictures are those of NYU's colour camera. Labels are of NYU's 894 classes: of each of
-the 40 the class of that name, else the first that belongs to it. ``depths`` is the rendered depth,
-``rawDepths`` the same with a Kinect's holes. Scenes are named after kind and number, such as
-kitchen_0004. Left out are namesToIds, a MATLAB object, accelData, and the raw recordings.
+lie beside it. Pictures are those of NYU's colour camera, without white border. Labels are of NYU's
+894 classes: for each of the 40 the class of that name, else the first that belongs to it.
+``depths`` is the rendered depth, ``rawDepths`` the same with a Kinect's holes. Scenes are named
+after kind and number, such as kitchen_0004. Left out are namesToIds, which is a MATLAB object,
+accelData, and the raw recordings that the file names.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,16 @@ from training.data.nyu.labeled_mat import LABELED_MAT
 from training.data.nyu.splits import SPLITS
 from training.rendering.layout import FurnishedRoom
 from training.rendering.layouts.layout import RoomLayout, finished_folder
-from training.rendering.layouts.matlab_files import MatV73, write_mat_v5
 from training.rendering.nyu40 import NYU40_NAMES
 from training.rendering.room_frames import RenderedFrame, RoomCameras, rendered_frames
 from training.rendering.room_job import RoomJob
 from training.rendering.rooms_error import RoomsError
 from training.rendering.structured_light import measured
+
+try:
+    from training.rendering.layouts.matlab_files import MatV73, write_mat_v5
+except ModuleNotFoundError as error:
+    raise RoomsError(f"--format nyu needs {error.name}: pip install h5py scipy") from error
 
 PARTS = "parts"
 """Folder of the rooms that are rendered while some are not."""
@@ -84,7 +89,7 @@ def raw_labels() -> NDArray[np.uint16]:
     """The label of the 894 classes that stands for each id of 0 to 40, shape (41,)."""
     labels = np.zeros(41, np.uint16)
     for k, name in enumerate(NYU40_NAMES[1:], start=1):
-        candidates = np.flatnonzero(NYU894_TO_40 == k)
+        candidates = np.flatnonzero(np.isin(NYU894_TO_40, k))
         same = [n for n in candidates if NYU894_NAMES[n - 1].replace(" ", "") == name]
         labels[k] = same[0] if same else candidates[0]
     return labels
@@ -94,7 +99,7 @@ def _part(job: RoomJob) -> Path:
     return job.out / PARTS / job.name
 
 
-def _arrays(frame: RenderedFrame, cameras: RoomCameras) -> dict[str, NDArray[np.generic]]:
+def _arrays(frame: RenderedFrame, cameras: RoomCameras) -> dict[str, Any]:
     return {
         "images": frame.color.transpose(2, 1, 0),
         "depths": frame.depth.T,
