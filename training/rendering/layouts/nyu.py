@@ -13,6 +13,8 @@ accelData, and the raw recordings that the file names.
 from __future__ import annotations
 
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -134,11 +136,11 @@ def _row(names: Sequence[str]) -> NDArray[np.object_]:
 def _assemble(path: Path, files: Sequence[tuple[RoomJob, Path]]) -> None:
     with MatV73(path) as mat:
         for number, (_, file) in enumerate(files):
-            with np.load(file, allow_pickle=False) as arrays:
-                for name in arrays.files:
-                    if number == 0:
-                        mat.reserve(name, len(files), arrays[name])
-                    mat.put(name, number, arrays[name])
+            arrays = _read_part(file)
+            for name, array in arrays.items():
+                if number == 0:
+                    mat.reserve(name, len(files), array)
+                mat.put(name, number, array)
         scenes = [f"{job.kind}_{job.index:04d}" for job, _ in files]
         stems = [f"{scene}/{file.stem}" for scene, (_, file) in zip(scenes, files, strict=True)]
         mat.strings("names", NYU894_NAMES)
@@ -146,3 +148,14 @@ def _assemble(path: Path, files: Sequence[tuple[RoomJob, Path]]) -> None:
         mat.strings("sceneTypes", [job.kind for job, _ in files])
         mat.strings("rawRgbFilenames", [f"{stem}.ppm" for stem in stems])
         mat.strings("rawDepthFilenames", [f"{stem}.pgm" for stem in stems])
+
+
+def _read_part(file: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise RoomsError(
+            f"{file} is damaged ({error}); remove its folder, and the same command renders the "
+            "room again"
+        ) from error
