@@ -42,7 +42,8 @@ class MatV73:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._temporary = path.with_name(f".{path.name}.part")
-        self._file = h5py.File(self._temporary, "w", userblock_size=USERBLOCK)
+        self._sink = _Sink(self._temporary)
+        self._file = h5py.File(self._sink, "w", userblock_size=USERBLOCK)
         self._strings = 0
 
     def __enter__(self) -> MatV73:
@@ -55,10 +56,9 @@ class MatV73:
         trace: TracebackType | None,
     ) -> None:
         try:
-            try:
-                self._file.close()
-            except RuntimeError as failed:
-                raise OSError(f"{self._temporary}: {failed}") from failed
+            self._file.close()
+            self._sink.close()
+            self._sink.check()
             if kind is None:
                 with self._temporary.open("r+b") as file:
                     file.write(_header())
@@ -82,6 +82,7 @@ class MatV73:
     def put(self, name: str, index: int, piece: NDArray[Any]) -> None:
         """Write one piece of a reserved array."""
         self._file[name][index] = piece
+        self._sink.check()
 
     def strings(self, name: str, values: Sequence[str]) -> None:
         """Write a cell array of strings, a column in MATLAB."""
@@ -98,6 +99,48 @@ class MatV73:
         cells = self._file.create_dataset(name, (1, len(values)), h5py.ref_dtype)
         cells[0] = references
         cells.attrs["MATLAB_class"] = np.bytes_("cell")
+
+
+class _Sink:
+    """A new file that keeps its first failure for later.
+
+    HDF5 that meets one can't close its file any more, and ends the process when that ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self._failure: OSError | None = None
+        self.seek, self.tell = self._file.seek, self._file.tell
+        self.read, self.readinto = self._file.read, self._file.readinto
+        self.close = self._file.close
+
+    def write(self, content: Any) -> int:
+        view = memoryview(content)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            self._failure = self._failure or error
+        return len(content)
+
+    def truncate(self, size: int) -> int:
+        try:
+            self._file.truncate(size)
+        except OSError as error:
+            self._failure = self._failure or error
+        return size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def check(self) -> None:
+        """Raise what has failed.
+
+        Raises:
+            OSError: if something could not be written.
+        """
+        if self._failure is not None:
+            raise self._failure
 
 
 def write_mat_v5(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
