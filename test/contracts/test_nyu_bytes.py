@@ -3,8 +3,8 @@
 """Rooms in NYU-Depth V2's layout, field by field against the published file.
 
 Read by h5py and SciPy. Sources: the data set's page (arrays of the labelled part, in MATLAB's
-H x W x 3 x N), MathWorks'
-MAT-File Format (header) and MAT-File Versions (7.3 is HDF5 with a user block of 512 bytes).
+H x W x 3 x N), MathWorks' MAT-File Format (header) and MAT-File Versions (7.3 is HDF5 with a user
+block of 512 bytes).
 """
 
 from __future__ import annotations

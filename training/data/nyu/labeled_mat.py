@@ -44,12 +44,12 @@ class LabeledMat:
         self._file = _open(path)
         try:
             self._check()
-        except (OSError, RuntimeError, KeyError, TypeError) as error:
-            self._file.close()
-            raise DatasetError(f"{path} is damaged ({error}); get it anew") from error
-        except BaseException:
+        except DatasetError:
             self._file.close()
             raise
+        except Exception as error:  # h5py has no end of them for damaged files
+            self._file.close()
+            raise DatasetError(f"{path} is damaged ({_line(error)}); get it anew") from error
 
     def __enter__(self) -> LabeledMat:
         return self
@@ -118,19 +118,19 @@ class LabeledMat:
     def _frame(self, name: str, frame: int) -> npt.NDArray[Any]:
         try:
             return np.asarray(self._file[name][frame])
-        except (OSError, RuntimeError) as error:
+        except Exception as error:
             raise DefectError(
                 DefectKind.DAMAGED_FILE,
                 self.path,
-                f"{name} of frame {frame + 1} can't be read from {self.path} ({error})",
+                f"{name} of frame {frame + 1} can't be read from {self.path} ({_line(error)})",
             ) from error
 
     def _strings(self, name: str) -> list[str]:
         try:
             return [_string(self._file[reference]) for reference in self._file[name][()].ravel()]
-        except (OSError, RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
+        except Exception as error:
             raise DatasetError(
-                f"{name} of {self.path} is no list of strings ({error}); get the file anew"
+                f"{name} of {self.path} is no list of strings ({_line(error)}); get the file anew"
             ) from error
 
     def _check(self) -> None:
@@ -154,18 +154,25 @@ class LabeledMat:
             raise DatasetError(
                 f"{self.path} has {self._file['scenes'].size} scenes for {self.frames} frames"
             )
-        depth = self._file.get("rawDepths")
-        shape = getattr(depth, "shape", None)
-        self._has_raw_depth = shape == expected and depth.dtype.kind == "f"
         self.defects: list[Defect] = []
-        if not self._has_raw_depth:
-            kind, what = DefectKind.MISSING_FILE, f"{self.path} lacks rawDepths"
-            if depth is not None:
+        self._check_raw_depth(expected)
+
+    def _check_raw_depth(self, expected: tuple[int, int, int]) -> None:
+        kind, what = DefectKind.MISSING_FILE, f"{self.path} lacks rawDepths"
+        self._has_raw_depth = False
+        try:
+            if "rawDepths" in self._file:
+                depth = self._file["rawDepths"]
+                self._has_raw_depth = depth.shape == expected and depth.dtype.kind == "f"
                 kind = DefectKind.SIZE_MISMATCH
                 what = (
-                    f"rawDepths of {self.path} is {getattr(depth, 'dtype', '')}{shape}, its images "
-                    f"are for metres {expected}"
+                    f"rawDepths of {self.path} is {depth.dtype}{depth.shape}, its images are for "
+                    f"metres {expected}"
                 )
+        except Exception as error:
+            kind = DefectKind.DAMAGED_FILE
+            what = f"rawDepths of {self.path} is damaged ({_line(error)})"
+        if not self._has_raw_depth:
             text = f"{what}; frames are used without depth"
             self.defects.append(Defect(kind, str(self.path), text, dropped=False))
 
@@ -193,7 +200,7 @@ def _open(path: Path) -> Any:
         return h5py.File(path, "r", rdcc_nbytes=1 << 26)
     except OSError as error:
         raise DatasetError(
-            f"{path} is no HDF5 file or is cut off ({error}); get it anew"
+            f"{path} is no HDF5 file or is cut off ({_line(error)}); get it anew"
         ) from error
 
 
@@ -202,3 +209,8 @@ def _string(codes: Any) -> str:
     if codes.attrs.get("MATLAB_empty", 0):
         return ""
     return "".join(map(chr, codes[()].ravel()))
+
+
+def _line(error: Exception) -> str:
+    """HDF5's messages may have several."""
+    return " ".join(str(error).split())

@@ -149,7 +149,7 @@ class _Contents:
         for scene in self.scenes:
             if not scene.replace("_", "a").isalnum() or not scene.isascii():
                 raise DatasetError(
-                    f"{root / LABELED_MAT} has a scene '{scene}', where names are like kitchen_0004"
+                    f"{root / LABELED_MAT} has a scene {scene!r}, where names are like kitchen_0004"
                 )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -79,15 +80,16 @@ def write_mat(path, frames=4, **changes):
 @pytest.fixture
 def root(tmp_path):
     """Four frames of three scenes with a split and a mapping of their own."""
-    io = pytest.importorskip("scipy.io")
+    scipy_io = pytest.importorskip("scipy.io")
+    savemat = partial(scipy_io.savemat, do_compression=True)  # as MATLAB does
     folder = tmp_path / "nyu"
     folder.mkdir()
     write_mat(folder / "nyu_depth_v2_labeled.mat")
-    io.savemat(
+    savemat(
         folder / "splits.mat",
         {"trainNdxs": np.array([[1], [2], [4]]), "testNdxs": np.array([[3]], np.uint16)},
     )
-    io.savemat(folder / "classMapping40.mat", {"mapClass": np.array([TO_40], np.uint8)})
+    savemat(folder / "classMapping40.mat", {"mapClass": np.array([TO_40], np.uint8)})
     return folder
 
 

@@ -1,9 +1,13 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
+from functools import partial
+
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
+
+import scipy.io
 
 from seg3d2d_ros.labels import LabelSpace
 from training.data.labelled_frames import DatasetError
@@ -11,6 +15,8 @@ from training.data.nyu.classes import NYU894_NAMES, NYU894_TO_40, class_mapping
 from training.data.nyu.protocols import PROTOCOLS
 from training.data.registry import protocols
 from training.rendering.nyu40 import NYU40_NAMES, SCANNET20_IDS
+
+savemat = partial(scipy.io.savemat, do_compression=True)
 
 
 def to_40(name):
@@ -94,9 +100,7 @@ def test_the_users_mapping_comes_before_the_published_one(root):
     ],
 )
 def test_a_wrong_mapping_is_one_sentence(root, change, message):
-    import scipy.io
-
-    scipy.io.savemat(root / "classMapping40.mat", change)
+    savemat(root / "classMapping40.mat", change)
     with pytest.raises(DatasetError, match=message):
         class_mapping(root, 4)
 
@@ -105,4 +109,27 @@ def test_a_damaged_mapping_is_one_sentence(root):
     path = root / "classMapping40.mat"
     path.write_bytes(path.read_bytes()[:150])
     with pytest.raises(DatasetError, match="classMapping40.mat is no readable MAT-file"):
+        class_mapping(root, 4)
+
+
+def test_bytes_changed_by_chance_in_a_mapping_end_in_a_sentence(root):
+    path = root / "classMapping40.mat"
+    content = path.read_bytes()
+    rng = np.random.default_rng(1)
+    refused = 0
+    for _ in range(200):
+        damaged = bytearray(content)
+        damaged[rng.integers(116, len(content))] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            assert class_mapping(root, 4).tolist() == [0, 5, 1, 35, 2]
+        except DatasetError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 150
+
+
+def test_a_mapping_without_checksums_says_how_to_save_it(root):
+    scipy.io.savemat(root / "classMapping40.mat", {"mapClass": np.array([[5, 1, 35, 2]])})
+    with pytest.raises(DatasetError, match="it is not compressed; save it with -v7"):
         class_mapping(root, 4)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ import pytest
 pytest.importorskip("h5py")
 pytest.importorskip("scipy")
 
-import scipy.io as io
+import scipy.io
 
 from seg3d2d_ros.labels import LabelSpace
 from training.data.labelled_frames import DatasetError
@@ -24,6 +25,7 @@ from training.data.nyu.camera import COLOR_CAMERA, color_camera, valid_region
 from training.data.prepare_dataset import prepare_dataset
 from training.data.registry import open_dataset
 
+savemat = partial(scipy.io.savemat, do_compression=True)
 MAT = "nyu_depth_v2_labeled.mat"
 
 
@@ -112,7 +114,7 @@ def test_a_reader_travels_without_the_file(root):
 
 
 def test_a_scene_in_both_splits_keeps_each_frames_own(root, prepare):
-    io.savemat(root / "splits.mat", {"trainNdxs": [[2], [4]], "testNdxs": [[1], [3]]})
+    savemat(root / "splits.mat", {"trainNdxs": [[2], [4]], "testNdxs": [[1], [3]]})
     rows = read_manifest(prepare(root).folder)
     assert [row.split for row in rows] == ["val", "train", "val", "train"]
 
@@ -154,12 +156,12 @@ def test_a_frame_without_labels_is_left_out(matlab, root, prepare):
 
 
 def test_a_frame_in_neither_list_is_left_out(root, prepare):
-    io.savemat(root / "splits.mat", {"trainNdxs": [[1], [2]], "testNdxs": [[3]]})
+    savemat(root / "splits.mat", {"trainNdxs": [[1], [2]], "testNdxs": [[3]]})
     assert "frame 4 of" in only_defect(prepare(root), 3).text
 
 
 def test_lists_that_name_other_frames_are_a_defect(root, prepare):
-    io.savemat(root / "splits.mat", {"trainNdxs": [[1], [2], [4], [9]], "testNdxs": [[3]]})
+    savemat(root / "splits.mat", {"trainNdxs": [[1], [2], [4], [9]], "testNdxs": [[3]]})
     assert (
         "names 1 frames that the data set does not have (9)" in only_defect(prepare(root), 4).text
     )
@@ -205,7 +207,7 @@ def test_wrong_contents_are_one_sentence(matlab, root, change, message):
 def test_no_file_an_old_file_and_a_cut_off_file_are_one_sentence(root):
     path = root / MAT
     content = path.read_bytes()
-    io.savemat(path, {"images": np.zeros(3)})
+    savemat(path, {"images": np.zeros(3)})
     with pytest.raises(DatasetError, match="is a MAT-file of version 5, the published one is of"):
         open_dataset("nyu", root).scenes()
     path.write_bytes(content[: len(content) // 2])

@@ -2,20 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
 
-import scipy.io as io
+import scipy.io
 
 from training.data.labelled_frames import DatasetError
 from training.data.nyu.splits import frame_splits, official_split
 
+savemat = partial(scipy.io.savemat, do_compression=True)
+
 
 def write(root, train, test):
-    io.savemat(
+    savemat(
         root / "splits.mat",
         {"trainNdxs": np.array(train)[:, None], "testNdxs": np.array(test)[:, None]},
     )
@@ -87,9 +90,9 @@ def test_damaged_lists_are_one_sentence(tmp_path):
     (tmp_path / "splits.mat").write_bytes(b"not a MAT-file at all, but long enough" * 10)
     with pytest.raises(DatasetError, match="splits.mat is no readable MAT-file"):
         frame_splits(tmp_path, 3)
-    io.savemat(tmp_path / "splits.mat", {"trainNdxs": np.array([[1]])})
+    savemat(tmp_path / "splits.mat", {"trainNdxs": np.array([[1]])})
     with pytest.raises(DatasetError, match="splits.mat lacks testNdxs"):
         frame_splits(tmp_path, 3)
-    io.savemat(tmp_path / "splits.mat", {"trainNdxs": np.array([["a"]]), "testNdxs": [[1.5]]})
+    savemat(tmp_path / "splits.mat", {"trainNdxs": np.array([["a"]]), "testNdxs": [[1.5]]})
     with pytest.raises(DatasetError, match="something else than frame numbers"):
         frame_splits(tmp_path, 3)

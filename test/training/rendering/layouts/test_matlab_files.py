@@ -33,13 +33,15 @@ except OSError as error:
 """
 
 
-@pytest.mark.parametrize("limit", [400, 5000, 100_000, 184_000, 200_000])
+@pytest.mark.parametrize("limit", [400, 100_000, 184_000])
 def test_a_disk_that_fills_up_is_an_error_and_not_the_end_of_the_process(
     tmp_path, repository, limit
 ):
     path = tmp_path / "out.mat"
     command = [sys.executable, "-c", WRITE, str(path), str(limit)]
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=repository, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "OSError File too large\n", "")
     assert list(tmp_path.iterdir()) == []
 
@@ -47,7 +49,9 @@ def test_a_disk_that_fills_up_is_an_error_and_not_the_end_of_the_process(
 def test_with_room_enough_the_same_file_is_written(tmp_path, repository):
     path = tmp_path / "out.mat"
     command = [sys.executable, "-c", WRITE, str(path), "1000000"]
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=repository, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert path.stat().st_size > 200_000
     with h5py.File(path, "r") as file:
