@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,32 +31,35 @@ NYU894_TO_40: npt.NDArray[np.uint8] = np.array(
 """The id of 1 to 40 (Gupta et al., CVPR 2013) of each label, shape (895,); 0 is no label."""
 
 
-def class_mapping(root: Path, names: int) -> npt.NDArray[np.uint8]:
+def class_mapping(root: Path, names: Sequence[str]) -> npt.NDArray[np.uint8]:
     """The ids of 1 to 40 of a file's labels.
 
     Args:
         root: folder; ``classMapping40.mat`` is taken where it is there, else the published one.
-        names: number of classes that the file names.
+        names: of the file's classes.
 
     Returns:
-        Array of shape (names + 1,), 0 for label 0.
+        Array of shape (len(names) + 1,), 0 for label 0.
 
     Raises:
-        DatasetError: if the mapping is not one for so many classes, or can't be read.
+        DatasetError: if the mapping is not one for these classes, or can't be read.
     """
     path = root / CLASS_MAPPING
     if not path.is_file():
-        if names != len(NYU894_NAMES):
+        same = sum(a == b for a, b in zip(names, NYU894_NAMES, strict=False))
+        # Spelling may have been mended in some copies; another order agrees nearly nowhere.
+        if len(names) != len(NYU894_NAMES) or same < 0.9 * len(NYU894_NAMES):
             raise DatasetError(
-                f"the data set in {root} names {names} classes, where the published mapping to 40 "
-                f"is for {len(NYU894_NAMES)}; put the {CLASS_MAPPING} that belongs to it beside it"
+                f"the data set in {root} names {len(names)} classes, {same} of them like the "
+                f"{len(NYU894_NAMES)} that the published mapping to 40 is for; put the "
+                f"{CLASS_MAPPING} that belongs to it beside it"
             )
         return NYU894_TO_40
     mapped: npt.NDArray[Any] = np.asarray(read_mat_v5(path, ("mapClass",))[0]).ravel()
-    if len(mapped) != names:
+    if len(mapped) != len(names):
         raise DatasetError(
-            f"{path} maps {len(mapped)} classes, where the data set names {names}; it belongs to "
-            "another file: take it away or put the right one there"
+            f"{path} maps {len(mapped)} classes, where the data set names {len(names)}; it belongs "
+            "to another file: take it away or put the right one there"
         )
     if not (np.isin(mapped, np.arange(41))).all():
         raise DatasetError(f"{path} maps to ids that are not of 0 to 40; get it anew")

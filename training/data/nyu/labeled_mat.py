@@ -95,10 +95,6 @@ class LabeledMat:
         """Whether there is measured depth; a defect says what is wrong where there is none."""
         return self._has_raw_depth
 
-    def number_of_names(self) -> int:
-        """How many classes the labels tell apart."""
-        return int(self._file["names"].size)
-
     def names(self) -> list[str]:
         """Names of the labels' classes in order, the first for label 1.
 

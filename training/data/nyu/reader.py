@@ -143,7 +143,7 @@ class _Contents:
     def __init__(self, root: Path) -> None:
         with LabeledMat(root / LABELED_MAT) as mat:
             self.scenes = mat.scenes()
-            self.mapping = class_mapping(root, mat.number_of_names())
+            self.mapping = class_mapping(root, mat.names())
             self.splits, self.defects = frame_splits(root, mat.frames)
             self.defects += mat.defects
         for scene in self.scenes:

@@ -17,6 +17,7 @@ from training.data.registry import protocols
 from training.rendering.nyu40 import NYU40_NAMES, SCANNET20_IDS
 
 savemat = partial(scipy.io.savemat, do_compression=True)
+OWN = ["chair", "wall", "lamp", "floor"]
 
 
 def to_40(name):
@@ -83,13 +84,17 @@ def test_every_protocol_has_its_label_space(repository):
 
 
 def test_the_users_mapping_comes_before_the_published_one(root):
-    assert class_mapping(root, 4).tolist() == [0, 5, 1, 35, 2]
+    assert class_mapping(root, OWN).tolist() == [0, 5, 1, 35, 2]
     with pytest.raises(DatasetError, match="classMapping40.mat maps 4 classes, .* names 894"):
-        class_mapping(root, 894)
+        class_mapping(root, NYU894_NAMES)
     (root / "classMapping40.mat").unlink()
-    assert (class_mapping(root, 894) == NYU894_TO_40).all()
-    with pytest.raises(DatasetError, match="names 4 classes, where .* is for 894; put the"):
-        class_mapping(root, 4)
+    assert (class_mapping(root, NYU894_NAMES) == NYU894_TO_40).all()
+    spelled = [name.replace("refridgerator", "refrigerator") for name in NYU894_NAMES]
+    assert (class_mapping(root, spelled) == NYU894_TO_40).all()
+    with pytest.raises(DatasetError, match="names 4 classes, 0 of them like the 894 .*; put the"):
+        class_mapping(root, OWN)
+    with pytest.raises(DatasetError, match="names 894 classes, 0 of them like the 894"):
+        class_mapping(root, NYU894_NAMES[::-1])
 
 
 @pytest.mark.parametrize(
@@ -102,14 +107,14 @@ def test_the_users_mapping_comes_before_the_published_one(root):
 def test_a_wrong_mapping_is_one_sentence(root, change, message):
     savemat(root / "classMapping40.mat", change)
     with pytest.raises(DatasetError, match=message):
-        class_mapping(root, 4)
+        class_mapping(root, OWN)
 
 
 def test_a_damaged_mapping_is_one_sentence(root):
     path = root / "classMapping40.mat"
     path.write_bytes(path.read_bytes()[:150])
     with pytest.raises(DatasetError, match="classMapping40.mat is no readable MAT-file"):
-        class_mapping(root, 4)
+        class_mapping(root, OWN)
 
 
 def test_bytes_changed_by_chance_in_a_mapping_end_in_a_sentence(root):
@@ -122,7 +127,7 @@ def test_bytes_changed_by_chance_in_a_mapping_end_in_a_sentence(root):
         damaged[rng.integers(116, len(content))] ^= int(rng.integers(1, 256))
         path.write_bytes(damaged)
         try:
-            assert class_mapping(root, 4).tolist() == [0, 5, 1, 35, 2]
+            assert class_mapping(root, OWN).tolist() == [0, 5, 1, 35, 2]
         except DatasetError as error:
             assert "\n" not in str(error)
             refused += 1
@@ -132,4 +137,4 @@ def test_bytes_changed_by_chance_in_a_mapping_end_in_a_sentence(root):
 def test_a_mapping_without_checksums_says_how_to_save_it(root):
     scipy.io.savemat(root / "classMapping40.mat", {"mapClass": np.array([[5, 1, 35, 2]])})
     with pytest.raises(DatasetError, match="it is not compressed; save it with -v7"):
-        class_mapping(root, 4)
+        class_mapping(root, OWN)
