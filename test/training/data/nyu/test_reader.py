@@ -254,7 +254,7 @@ def test_bytes_changed_by_chance_never_end_in_anything_but_a_sentence(root, prep
     outcomes = set()
     for number in range(40):
         damaged = bytearray(content)
-        for spot in rng.integers(512, len(content), 30):
+        for spot in rng.integers(512, len(content), 6):
             damaged[spot] = int(rng.integers(256))
         (root / MAT).write_bytes(damaged)
         try:
