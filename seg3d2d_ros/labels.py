@@ -34,11 +34,14 @@ class LabelSpace:
 
     Ids run from 0 to ``num_classes - 1``. ``unlabeled`` marks pixels without a class: 255 in
     8-bit label images, 65535 in 16-bit ones (more than 255 classes).
+
+    ``source_ids`` says by label space which of its ids become which class here: the k-th entry is
+    the id of class k, or a tuple of ids where several become one class (empty where none does).
     """
 
     name: str
     classes: tuple[LabelClass, ...]
-    source_ids: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    source_ids: Mapping[str, tuple[int | tuple[int, ...], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -59,10 +62,12 @@ class LabelSpace:
         if len(set(self.names)) != len(self.classes):
             raise LabelSpaceError(f"label space '{self.name}' names a class twice")
         for source, ids in self.source_ids.items():
-            if len(ids) != len(self.classes) or not all(0 <= i <= 65535 for i in ids):
+            flat = [i for entry in ids for i in _ids(entry)]
+            if len(ids) != len(self.classes) or not all(0 <= i <= 65535 for i in flat):
                 raise LabelSpaceError(
                     f"label space '{self.name}': source_ids of '{source}' must hold one id "
-                    f"from 0 to 65535 for each of the {len(self.classes)} classes"
+                    f"from 0 to 65535 for each of the {len(self.classes)} classes, or a list of "
+                    "such ids"
                 )
         object.__setattr__(self, "source_ids", MappingProxyType(dict(self.source_ids)))
 
@@ -107,7 +112,8 @@ class LabelSpace:
                 f"{sorted(self.source_ids) or 'none'}"
             )
         table = np.full(65536, self.unlabeled, self.dtype)
-        table[list(self.source_ids[source])] = np.arange(self.num_classes)
+        for class_id, entry in enumerate(self.source_ids[source]):
+            table[list(_ids(entry))] = class_id
         return table
 
     @classmethod
@@ -123,7 +129,7 @@ class LabelSpace:
                 for entry in mapping["classes"]
             )
             source_ids = {
-                str(source): tuple(int(i) for i in ids)
+                str(source): tuple(_source_entry(entry) for entry in ids)
                 for source, ids in mapping.get("source_ids", {}).items()
             }
             space = cls(str(mapping["name"]), classes, source_ids)
@@ -149,7 +155,10 @@ class LabelSpace:
             "classes": [{"id": c.id, "name": c.name, "color": list(c.color)} for c in self.classes],
         }
         if self.source_ids:
-            mapping["source_ids"] = {name: list(ids) for name, ids in self.source_ids.items()}
+            mapping["source_ids"] = {
+                name: [list(entry) if isinstance(entry, tuple) else entry for entry in ids]
+                for name, ids in self.source_ids.items()
+            }
         return mapping
 
     @classmethod
@@ -166,6 +175,14 @@ class LabelSpace:
         if not isinstance(mapping, dict):
             raise LabelSpaceError(f"cannot read label space {path}: it is no YAML mapping")
         return cls.from_mapping(mapping)
+
+
+def _ids(entry: int | tuple[int, ...]) -> tuple[int, ...]:
+    return entry if isinstance(entry, tuple) else (entry,)
+
+
+def _source_entry(value: Any) -> int | tuple[int, ...]:
+    return tuple(int(i) for i in value) if isinstance(value, (list, tuple)) else int(value)
 
 
 def _color(value: Sequence[int]) -> tuple[int, int, int]:

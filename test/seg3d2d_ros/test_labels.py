@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+import yaml
 
 from seg3d2d_ros.labels import LabelClass, LabelSpace, LabelSpaceError
 
@@ -41,6 +42,33 @@ def test_every_class_has_the_name_of_its_nyu40_id(scannet20):
         assert NYU40_NAMES[source] == label_class.name.replace(" ", "")
 
 
+SHAPES = {
+    "name": "shapes",
+    "classes": [
+        {"id": k, "name": name, "color": [k, 0, 0]}
+        for k, name in enumerate(["round", "flat", "odd"])
+    ],
+    "source_ids": {"things": [[4, 7, 1], 2, []], "others": [5, 6, 7]},
+}
+
+
+def test_several_source_ids_may_become_one_class_or_none():
+    space = LabelSpace.from_mapping(SHAPES)
+    table = space.lookup("things")
+    expected = {4: 0, 7: 0, 1: 0, 2: 1}
+    assert [table[k] for k in range(10)] == [expected.get(k, 255) for k in range(10)]
+    assert (table[10:] == 255).all()
+    assert space.lookup("others")[5:8].tolist() == [0, 1, 2]
+
+
+def test_lists_of_source_ids_survive_a_round_trip_through_yaml():
+    space = LabelSpace.from_mapping(SHAPES)
+    text = yaml.safe_dump(space.to_mapping())
+    again = LabelSpace.from_mapping(yaml.safe_load(text))
+    assert again == space
+    assert again.to_mapping()["source_ids"] == SHAPES["source_ids"]
+
+
 def test_palette_holds_the_colours_and_black(scannet20):
     palette = scannet20.palette()
     assert palette.shape == (256, 3)
@@ -75,6 +103,10 @@ def test_mapping_round_trip(scannet20):
         ),
         ({"unlabeled": 254}, "unlabeled is 254, must be 255"),
         ({"source_ids": {"nyu40": [1, 2]}}, "one id from 0 to 65535 for each of the 1 classes"),
+        ({"source_ids": {"nyu40": [[1, 65536]]}}, "from 0 to 65535.*or a list of such ids"),
+        ({"source_ids": {"nyu40": [[1], [2]]}}, "for each of the 1 classes"),
+        ({"source_ids": {"nyu40": [["a"]]}}, "malformed"),
+        ({"source_ids": {"nyu40": [[[1]]]}}, "malformed"),
         ({"source_ids": 3}, "malformed"),
     ],
 )
