@@ -83,7 +83,7 @@ def visible_by_depth(
     if not geometry.same_camera:
         by_depth = camera_points(seen.camera, geometry.depth_to_color)
         before = np.nonzero(by_depth[:, 2] > NEAR_M)[0]
-        seen, by_depth = seen.part(before), by_depth[before]
+        seen, by_depth = seen.part(before), np.take(by_depth.T, before, axis=1).T
     column, row = pixels(by_depth, camera)
     seen = seen.part(
         np.nonzero(on_measured_surface(depth, column, row, by_depth[:, 2], tolerance))[0]
