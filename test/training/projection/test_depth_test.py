@@ -119,7 +119,7 @@ def test_the_published_rule_takes_a_tenth_of_a_metre_or_a_twentieth():
 
 def test_a_slanted_floor_keeps_its_points_where_pixels_are_far_apart():
     # from 1.5 m above, 60 pixels focal length: at row 30 below the middle one pixel is 0.1 m
-    v, u = np.mgrid[:60, :80].astype(np.float32)
+    v = np.mgrid[:60, :80][0].astype(np.float32)
     depth = np.where(v > 15, np.float32(1.5 * 60) / np.maximum(v - 5, 1), 0).astype(np.float32)
     rng = np.random.default_rng(0)
     row = rng.uniform(20, 58, 5000).astype(np.float32)
