@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +92,7 @@ class View:
 def main() -> int:
     """Measure. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kinds", nargs="+", choices=[*ROOM_KINDS], default=[*ROOM_KINDS])
     parser.add_argument("--views", type=int, default=4, help="of each room (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the rooms (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="of the loop (%(default)s)")
@@ -99,7 +100,7 @@ def main() -> int:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     report = Report(NAME, MEASURED, vars(arguments))
-    every = list(views(arguments.views, arguments.seed))
+    every = list(views(arguments.kinds, arguments.views, arguments.seed))
     for color, depth, noise in CAMERAS:
         occluded = measure(report, every, color, depth, noise)
         size = f"colour {color[0]}x{color[1]}, depth {depth[0]}x{depth[1]}"
@@ -111,9 +112,9 @@ def main() -> int:
     return report.finish(arguments.out, COLUMNS)
 
 
-def views(count: int, seed: int) -> Iterator[View]:
+def views(kinds: Sequence[str], count: int, seed: int) -> Iterator[View]:
     """Of one room of each kind."""
-    for number, kind in enumerate(ROOM_KINDS):
+    for number, kind in enumerate(kinds):
         furnished = furnish(kind, None, np.random.default_rng([seed, number]))
         mesh = scan_room(furnished, np.random.default_rng([seed, number, 1]))
         scan = Scan(mesh.vertices, mesh.colors, mesh.labels, None, mesh.faces)
