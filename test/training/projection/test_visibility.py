@@ -16,7 +16,7 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
-from training.projection.geometry import FrameGeometry
+from training.projection.geometry import NEAR_M, FrameGeometry
 from training.projection.splat import coverage, splat
 from training.projection.visibility import (
     SurfaceVisibility,
@@ -24,7 +24,7 @@ from training.projection.visibility import (
     share_occluded,
     visible_by_depth,
 )
-from training.projection.visible_points import NO_POINT
+from training.projection.visible_points import NO_POINT, points_in_image
 
 FOV = 1.08
 COLOR = (240, 180)
@@ -283,6 +283,45 @@ def test_what_only_the_depth_camera_sees_past_an_edge_is_left_out():
     assert x.min() < 0.08
     single = visible_by_depth(points, geometry, depth, tolerance=PUBLISHED_TOLERANCE)
     assert points[single.index[single.index < wall], 0].min() < -0.08
+
+
+def test_a_thing_near_before_a_wall_hides_it_from_the_colour_camera_too():
+    step = 0.004
+    x, y = np.mgrid[-0.4:0.4:step, -0.3:0.3:step].reshape(2, -1)
+    wall = np.stack([x, y, np.full_like(x, 1.2)], 1).astype(np.float32)  # 0.2 m behind the board
+    color = Intrinsics.from_fov(640, 480, 0.6)
+    depth_to_color = np.eye(4)
+    depth_to_color[0, 3] = 0.08
+    u = np.mgrid[:480, :640][1]
+    board = (u - color.cx) / color.fx + 0.08 < 0
+    depth = np.where(board, 1.0, 1.2).astype(np.float32)
+    geometry = FrameGeometry(np.eye(4), color, color, depth_to_color)
+    seen = wall[visible_by_depth(wall, geometry, depth).index, 0]
+    single = wall[visible_by_depth(wall, geometry, depth, tolerance=PUBLISHED_TOLERANCE).index, 0]
+    # the depth camera sees 0.2 / 1.0 * 0.08 m of the wall past the board's edge
+    assert -0.017 < single.min() < -0.012
+    assert -0.003 < seen.min() < 0.006
+
+
+def test_points_in_the_image_are_those_whose_pixel_is_in_it():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-3, 3, (20000, 3)).astype(np.float32)
+    pose = np.eye(4)
+    pose[:3, :3] = cv2.Rodrigues(np.array([0.4, 1.0, -0.3]))[0]
+    pose[:3, 3] = 0.5, -0.2, 0.3
+    image = Intrinsics(64, 48, 50.0, 52.0, 30.0, 25.0)
+    made = points_in_image(points, FrameGeometry(pose, image, image, np.eye(4)))
+    seen = (points.astype(np.float64) - pose[:3, 3]) @ pose[:3, :3]
+    x, y, z = seen.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u, v = 50 * x / z + 30, 52 * y / z + 25
+    inside = (z > NEAR_M) & (u >= -0.5) & (u < 63.5) & (v >= -0.5) & (v < 47.5)
+    assert len(made.index) == len(set(made.index.tolist()))
+    # but for points within rounding of the image's edge
+    assert len(set(made.index.tolist()) ^ set(np.nonzero(inside)[0].tolist())) <= 1
+    np.testing.assert_allclose(made.u, u[made.index], atol=2e-3)
+    np.testing.assert_allclose(made.v, v[made.index], atol=2e-3)
+    np.testing.assert_allclose(made.camera, seen[made.index], atol=2e-6)
 
 
 def test_points_behind_the_camera_and_outside_the_image_are_not_visible():
