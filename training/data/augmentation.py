@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatImage = npt.NDArray[np.float32]
+Affine = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,29 +60,26 @@ def _factor(rng: np.random.Generator, largest: float) -> float:
     return float(np.exp(rng.uniform(-1.0, 1.0) * np.log(largest)))
 
 
-def warp(
-    image: npt.NDArray[np.uint8],
-    labels: npt.NDArray[Any],
+def draw_warp(
+    shape: tuple[int, int],
     size: tuple[int, int],
     *,
     config: AugmentationConfig,
     rng: np.random.Generator,
-    unlabeled: int,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
-    """Random zoom, stretch, rotation, mirroring and crop of both by the same affine map.
+) -> Affine:
+    """A random zoom, stretch, rotation, mirroring and crop.
 
     Args:
-        image: (H, W, 3) RGB.
-        labels: (H, W).
+        shape: height and width of the image.
         size: height and width of the result.
         config: ranges.
         rng: source of chance.
-        unlabeled: id of pixels that lie outside the image.
 
     Returns:
-        Image (h, w, 3) and labels (h, w); outside the image grey and ``unlabeled``.
+        float64 (2, 3): column, row and 1 of the image to column and row of the result, pixel
+        centres at integers.
     """
-    height, width = image.shape[:2]
+    height, width = shape
     out_height, out_width = size
     zoom = float(np.exp(rng.uniform(*np.log(config.scale))))
     stretch = np.sqrt(_factor(rng, config.aspect))
@@ -95,11 +93,34 @@ def warp(
     slack = np.abs([out_width - zoom * stretch * width, out_height - zoom / stretch * height]) / 2
     centre_out = np.array([out_width - 1, out_height - 1]) / 2 + rng.uniform(-slack, slack)
     centre_in = np.array([width - 1, height - 1]) / 2
-    matrix = np.column_stack([linear, centre_out - linear @ centre_in])
+    return np.column_stack([linear, centre_out - linear @ centre_in])
+
+
+def apply_warp(
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[Any],
+    matrix: Affine,
+    size: tuple[int, int],
+    *,
+    unlabeled: int,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+    """Move image and labels by one affine map.
+
+    Args:
+        image: (H, W, 3) RGB.
+        labels: (H, W).
+        matrix: (2, 3), of :func:`draw_warp`.
+        size: height and width of the result.
+        unlabeled: id of pixels that lie outside the image.
+
+    Returns:
+        Image (h, w, 3), bilinear, and labels (h, w), nearest; outside the image grey and
+        ``unlabeled``.
+    """
     warped = cv2.warpAffine(
         image,
         matrix,
-        (out_width, out_height),
+        size[::-1],
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(127, 127, 127),
@@ -107,12 +128,26 @@ def warp(
     warped_labels = cv2.warpAffine(
         labels,
         matrix,
-        (out_width, out_height),
+        size[::-1],
         flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=unlabeled,
     )
     return warped, warped_labels
+
+
+def warp(
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[Any],
+    size: tuple[int, int],
+    *,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    unlabeled: int,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+    """Draw a warp and apply it; see :func:`draw_warp` and :func:`apply_warp`."""
+    matrix = draw_warp(labels.shape, size, config=config, rng=rng)
+    return apply_warp(image, labels, matrix, size, unlabeled=unlabeled)
 
 
 def _colour(image: FloatImage, config: AugmentationConfig, rng: np.random.Generator) -> FloatImage:
@@ -180,6 +215,24 @@ def photometric(
     return result
 
 
+def augment_with_matrix(
+    image: npt.NDArray[np.uint8],
+    labels: npt.NDArray[Any],
+    size: tuple[int, int],
+    *,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    unlabeled: int,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any], Affine]:
+    """Warp both, then change the picture's photometry; the matrix is for what else must follow.
+
+    See :func:`draw_warp` for the matrix and :func:`apply_warp` for image and labels.
+    """
+    matrix = draw_warp(labels.shape, size, config=config, rng=rng)
+    image, labels = apply_warp(image, labels, matrix, size, unlabeled=unlabeled)
+    return photometric(image, config, rng), labels, matrix
+
+
 def augment(
     image: npt.NDArray[np.uint8],
     labels: npt.NDArray[Any],
@@ -189,6 +242,5 @@ def augment(
     rng: np.random.Generator,
     unlabeled: int,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
-    """Warp both, then change the picture's photometry; see :func:`warp` for the shapes."""
-    image, labels = warp(image, labels, size, config=config, rng=rng, unlabeled=unlabeled)
-    return photometric(image, config, rng), labels
+    """Warp both, then change the picture's photometry; see :func:`apply_warp` for the shapes."""
+    return augment_with_matrix(image, labels, size, config=config, rng=rng, unlabeled=unlabeled)[:2]

@@ -1,0 +1,122 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where one frame's cameras stand and what they see."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.data.defects import DefectError, DefectKind
+from training.data.intrinsics import Array, Intrinsics
+from training.data.manifest import ManifestRow
+
+NEAR_M = 0.05
+"""Points nearer to a camera than this are not seen; closer than any lens focuses."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameGeometry:
+    """The cameras of one frame, in metres and optical frames (z forward, x right, y down).
+
+    Attributes:
+        pose: colour camera to world, float64 (4, 4).
+        intrinsics: of the colour image at the size that is used.
+        depth_intrinsics: of the depth image at the size of its file.
+        depth_to_color: a point of the depth camera's frame in the colour camera's, float64 (4, 4).
+    """
+
+    pose: npt.NDArray[np.float64]
+    intrinsics: Intrinsics
+    depth_intrinsics: Intrinsics
+    depth_to_color: npt.NDArray[np.float64]
+
+    @classmethod
+    def from_row(cls, row: ManifestRow, size: tuple[int, int] | None = None) -> FrameGeometry:
+        """Of a line of the manifest.
+
+        Args:
+            row: the frame.
+            size: height and width to which a protocol brings the colour image; None for its own.
+
+        Raises:
+            DefectError: if the frame has no pose or no intrinsics.
+        """
+        if row.pose is None:
+            raise DefectError(
+                DefectKind.LOST_POSE,
+                row.image,
+                f"{row.image} has no pose, so that no points can be projected into it",
+            )
+        if row.intrinsics is None:
+            raise DefectError(
+                DefectKind.INTRINSICS_MISMATCH,
+                row.image,
+                f"{row.image} has no intrinsics, so that no points can be projected into it",
+            )
+        own = Intrinsics.from_row(row.intrinsics)
+        depth = own if row.depth_intrinsics is None else Intrinsics.from_row(row.depth_intrinsics)
+        return cls(
+            _matrix(row.pose),
+            own if size is None else own.scaled(size[1], size[0]),
+            depth,
+            np.eye(4) if row.depth_to_color is None else _matrix(row.depth_to_color),
+        )
+
+    @property
+    def same_camera(self) -> bool:
+        """Whether both cameras stand at one place and look the same way."""
+        return bool((self.depth_to_color == np.eye(4)).all())
+
+
+def _matrix(numbers: list[float]) -> npt.NDArray[np.float64]:
+    return np.array(numbers, np.float64).reshape(4, 4)
+
+
+def camera_points(points: Array, pose: npt.NDArray[np.float64]) -> Array:
+    """World points in the camera's frame.
+
+    Args:
+        points: float32 (N, 3), metres, world.
+        pose: camera to world, a rotation and a translation, (4, 4).
+
+    Returns:
+        float32 (N, 3), metres, optical frame; it is the transpose of a contiguous (3, N) array.
+    """
+    rotation, translation = world_to_camera(pose)
+    # (3, N), so that every coordinate is contiguous for what comes after
+    seen: npt.NDArray[Any] = rotation @ points.T
+    seen += translation[:, None]
+    return seen.T
+
+
+def world_to_camera(pose: npt.NDArray[np.float64]) -> tuple[Array, Array]:
+    """Rotation (3, 3) and translation (3,) of the inverse of a pose, float32."""
+    inverse = np.linalg.inv(pose)
+    return inverse[:3, :3].astype(np.float32), inverse[:3, 3].astype(np.float32)
+
+
+def pixels(camera: Array, intrinsics: Intrinsics) -> tuple[Array, Array]:
+    """Columns and rows of points of the camera's frame with z above 0, pixel centres at integers.
+
+    Args:
+        camera: float32 (N, 3), metres, optical frame.
+        intrinsics: of the image.
+
+    Returns:
+        u and v, float32 (N,), pixels.
+    """
+    inverse = np.float32(1) / camera[:, 2]
+    u = camera[:, 0] * inverse * np.float32(intrinsics.fx) + np.float32(intrinsics.cx)
+    v = camera[:, 1] * inverse * np.float32(intrinsics.fy) + np.float32(intrinsics.cy)
+    return u, v
+
+
+@functools.lru_cache(maxsize=4)
+def directions(intrinsics: Intrinsics) -> Array:
+    """Rays through the pixel centres with z = 1 in the optical frame, float32 (3, h w)."""
+    return np.ascontiguousarray(intrinsics.rays().T)
