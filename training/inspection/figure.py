@@ -162,8 +162,10 @@ def _view(up: npt.NDArray[np.float64]) -> dict[str, dict[str, float]]:
     side = np.eye(3)[int(np.abs(up).argmin())]
     ahead = np.cross(up, side)
     ahead /= np.linalg.norm(ahead)
-    eye = 0.85 * np.cross(ahead, up) - 1.0 * ahead + 1.4 * up
-    return {"up": dict(zip("xyz", up.tolist())), "eye": dict(zip("xyz", eye.tolist()))}
+    eye = 0.95 * np.cross(ahead, up) - 1.1 * ahead + 1.5 * up
+    # the slider below takes space, so the middle of the scene lies above that of the picture
+    parts = {"up": up, "eye": eye, "center": -0.12 * up}
+    return {name: dict(zip("xyz", x.tolist(), strict=True)) for name, x in parts.items()}
 
 
 def _add_cut(
@@ -194,7 +196,7 @@ def _add_cut(
         "steps": steps,
         "active": active,
         "currentvalue": {"prefix": "cut at height: "},
-        "pad": {"t": 10, "b": 10, "l": 10, "r": 10},
+        "pad": {"t": 10, "b": 14, "l": 28, "r": 28},
     }
     figure.update_layout(sliders=[slider])
     figure.layout.scene[f"{'xyz'[axis]}axis"].range = sorted((sign * bottom, sign * heights[active]))

@@ -80,7 +80,9 @@ def _depth(
         return _nothing("Depth image", frame.missing["depth"])
     near, far = scale or (0.0, 1.0)
     share = float((frame.depth > 0).mean())
-    caption = f"Depth image: {100 * share:.1f} % measured, else dark grey"
+    caption = f"Depth image: {100 * share:.1f} % measured"
+    if share < 1:
+        caption += ", the rest is dark grey"
     picture = depth_picture(frame.depth, near, far)
     return _view(folder, frame, "depth", picture, caption, _scale_bar(scale))
 

@@ -38,9 +38,10 @@ h3 { font-size: 1rem; margin: 2rem 0 .5rem; }
           white-space: nowrap; font-size: .9rem; }
 .figure { position: relative; border: 1px solid #ddd; }
 #camera { position: absolute; top: 52px; left: 10px; width: 240px; background: #fff;
-          border: 1px solid #ccc; padding: 6px; font-size: .85rem; pointer-events: none;
+          border: 1px solid #ccc; padding: 6px; font-size: .85rem; pointer-events: none; z-index: 9;
           overflow-wrap: anywhere; }
-#camera img { display: block; width: 100%; border: 0; }
+#camera img { display: block; width: 100%; border: 0; } #camera p { margin: .25rem 0 0; }
+#camera[hidden], #camera img[hidden] { display: none; }
 .wide td { vertical-align: top; overflow-wrap: anywhere; }
 .note { color: #555; font-size: .9rem; }
 """
@@ -130,10 +131,11 @@ def _figure(figure: go.Figure, thumbnails: dict[int, dict[str, str]]) -> str:
         default_width="100%",
         default_height="680px",
         config={"displaylogo": False, "responsive": True, "modeBarButtons": [_BUTTONS]},
-        post_script=_SCRIPT.replace("PICTURES", pictures).replace("DIV", DIV),
+        post_script=_SCRIPT.replace("DIV", DIV).replace("PICTURES", pictures),
     )
+    # before the figure, whose script finds it
     box = '<div id="camera" hidden><img alt=""><p></p></div>'
-    return f'<div class="figure">{plot}{box}</div>'
+    return f'<div class="figure">{box}{plot}</div>'
 
 
 def _points_by_class(scene: InspectedScene, scan: Scan | str) -> Any:

@@ -19,13 +19,14 @@ Image = npt.NDArray[np.uint8]
 
 PICTURE_SIDE = 640
 """Greatest height and width of a picture, pixels."""
-THUMBNAIL_SIDE = 240
+THUMBNAIL_SIDE = 200
 NO_LABEL_COLOR = (205, 205, 205)
 NOT_MEASURED = (70, 70, 70)
 _LABEL_ALPHA = 0.65
-_QUALITY = 85
+_QUALITY = 80
 _DIMMED = 0.35
-_DOT = 2
+_DOTS = (2, 5)
+"""Least and greatest side of a projected point's dot, pixels."""
 
 
 def shrink(image: npt.NDArray[Any], side: int = PICTURE_SIDE, *, ids: bool = False) -> Any:
@@ -41,7 +42,10 @@ def shrink(image: npt.NDArray[Any], side: int = PICTURE_SIDE, *, ids: bool = Fal
 def jpeg(image: Image) -> bytes:
     """An RGB image, (H, W, 3) uint8, as the content of a JPEG file."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    # full resolution for hues too: dots of some pixels would turn grey
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _, content = cv2.imencode(".jpg", bgr, options)
     return bytes(content.tobytes())
 
 
@@ -58,24 +62,27 @@ def label_picture(image: Image, labels: npt.NDArray[Any], space: LabelSpace) -> 
 
 
 def points_picture(image: Image, visible: VisiblePoints, colors: Image) -> Image:
-    """Points as dots of two pixels over the image without colour and dark; near ones lie on top.
+    """Points as dots over the image without colour and dark; near ones lie on top.
+
+    Dots are about half as wide as the points' mean distance in the picture.
 
     Args:
         image: RGB (H, W, 3).
-        visible: points, at most one colour each.
-        colors: uint8 (K, 3).
+        visible: points.
+        colors: one for each, uint8 (K, 3).
     """
     small = shrink(image)
     height, width = small.shape[:2]
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     canvas = np.repeat((grey * _DIMMED).astype(np.uint8)[..., None], 3, 2)
+    dot = int(np.clip(round(0.5 * np.sqrt(height * width / max(len(visible), 1))), *_DOTS))
     # pixel centres at integers: the corners stay at -0.5
-    column = np.floor((visible.u + 0.5) * (width / image.shape[1]) - _DOT / 2 + 0.5).astype(np.intp)
-    row = np.floor((visible.v + 0.5) * (height / image.shape[0]) - _DOT / 2 + 0.5).astype(np.intp)
+    column = np.floor((visible.u + 0.5) * (width / image.shape[1]) - dot / 2 + 0.5).astype(np.intp)
+    row = np.floor((visible.v + 0.5) * (height / image.shape[0]) - dot / 2 + 0.5).astype(np.intp)
     top = np.zeros((height, width), np.intp)  # 1 + the dot's point, 0 = none
     # The last assignment to a pixel stays, so that of the nearest point comes last.
     order = np.arange(len(visible))[::-1]
-    offsets = [(i, j) for i in range(_DOT) for j in range(_DOT)]
+    offsets = [(i, j) for i in range(dot) for j in range(dot)]
     rows = np.stack([row[order] + i for i, _ in offsets], 1).ravel()
     columns = np.stack([column[order] + j for _, j in offsets], 1).ravel()
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
