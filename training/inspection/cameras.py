@@ -71,12 +71,8 @@ def _frustum(pose: npt.NDArray[np.float64], intrinsics: Intrinsics | None) -> Ar
     if intrinsics is None:
         parts = [np.zeros(3), np.array([0, 0, FRUSTUM_M]), gap]
     else:
-        left, right = (
-            (u - intrinsics.cx) / intrinsics.fx for u in (-0.5, intrinsics.width - 0.5)
-        )
-        top, bottom = (
-            (v - intrinsics.cy) / intrinsics.fy for v in (-0.5, intrinsics.height - 0.5)
-        )
+        left, right = ((u - intrinsics.cx) / intrinsics.fx for u in (-0.5, intrinsics.width - 0.5))
+        top, bottom = ((v - intrinsics.cy) / intrinsics.fy for v in (-0.5, intrinsics.height - 0.5))
         a, b, c, d = (
             FRUSTUM_M * np.array([x, y, 1])
             for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))

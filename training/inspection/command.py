@@ -19,9 +19,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     inspect.add_argument("prepared", type=Path, help="folder that `prepare` has written")
     inspect.add_argument("scene", help="name of the scene; an unknown one lists some")
-    inspect.add_argument(
-        "--out", type=Path, help="folder to write to (PREPARED/inspect/SCENE)"
-    )
+    inspect.add_argument("--out", type=Path, help="folder to write to (PREPARED/inspect/SCENE)")
     inspect.add_argument(
         "--frames", type=_count, default=12, help="how many to show, evenly spread (%(default)s)"
     )
@@ -50,7 +48,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
         frames=arguments.frames,
         rerun=arguments.rerun,
     )
-    print(f"{done.page}: {done.frames} frames, {done.size / 1e6:.1f} MB with its pictures")
+    frames = "1 frame" if done.frames == 1 else f"{done.frames} frames"
+    print(f"{done.page}: {frames}, {done.size / 1e6:.1f} MB with its pictures")
     if done.recording is not None:
         print(f"{done.recording}: open it with 'rerun {done.recording}'")
     return 0

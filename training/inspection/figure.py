@@ -89,7 +89,14 @@ def _surface_trace(surface: ShownSurface, space: LabelSpace) -> Any:
         return go.Scatter3d(**common, mode="markers", marker=marker, name="points")
     i, j, k = np.ascontiguousarray(surface.faces.T)
     return go.Mesh3d(
-        **common, i=i, j=j, k=k, vertexcolor=colors, lighting=_LIGHTING, name="mesh", showlegend=True
+        **common,
+        i=i,
+        j=j,
+        k=k,
+        vertexcolor=colors,
+        lighting=_LIGHTING,
+        name="mesh",
+        showlegend=True,
     )
 
 
@@ -199,4 +206,6 @@ def _add_cut(
         "pad": {"t": 10, "b": 14, "l": 28, "r": 28},
     }
     figure.update_layout(sliders=[slider])
-    figure.layout.scene[f"{'xyz'[axis]}axis"].range = sorted((sign * bottom, sign * heights[active]))
+    figure.layout.scene[f"{'xyz'[axis]}axis"].range = sorted(
+        (sign * bottom, sign * heights[active])
+    )

@@ -73,9 +73,7 @@ def _labels(frame: InspectedFrame, image: Image, folder: PageFolder, space: Labe
     return _view(folder, frame, "labels", label_picture(image, frame.labels, space), caption)
 
 
-def _depth(
-    frame: InspectedFrame, folder: PageFolder, scale: tuple[float, float] | None
-) -> str:
+def _depth(frame: InspectedFrame, folder: PageFolder, scale: tuple[float, float] | None) -> str:
     if frame.depth is None:
         return _nothing("Depth image", frame.missing["depth"])
     near, far = scale or (0.0, 1.0)

@@ -106,9 +106,7 @@ def inspect_scene(
         pixels=pixels,
     )
     folder.remove_others()
-    return Inspection(
-        out / PAGE, len(shown), folder.size(), out / RECORDING if rerun else None
-    )
+    return Inspection(out / PAGE, len(shown), folder.size(), out / RECORDING if rerun else None)
 
 
 def _scan(scene: InspectedScene) -> Scan | str:

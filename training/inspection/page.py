@@ -153,7 +153,11 @@ def _legend(scene: InspectedScene, points: Any, pixels: Any) -> str:
     shares = [100 * counts / max(counts.sum(), 1) for counts in (points, pixels)]
     for k, (name, color) in enumerate(zip(names, colors, strict=True)):
         if points[k] or pixels[k]:
-            parts = [f"{s[k]:.1f} % of the {of}" for s, of in zip(shares, ("points", "pixels")) if s.any()]
+            parts = [
+                f"{s[k]:.1f} % of the {of}"
+                for s, of in zip(shares, ("points", "pixels"), strict=True)
+                if s.any()
+            ]
             entries.append(
                 f'<span class="class" title="{", ".join(parts)}"><span class="swatch" '
                 f'style="background:rgb{tuple(color)}"></span>{html.escape(name)}</span>'

@@ -94,7 +94,7 @@ def points_picture(image: Image, visible: VisiblePoints, colors: Image) -> Image
 
 def depth_range(*depths: Array) -> tuple[float, float] | None:
     """Nearest and farthest of depths in metres without the outermost percent; None for none."""
-    measured = np.concatenate([depth[depth > 0].ravel() for depth in depths] or [np.zeros(0)])
+    measured = np.concatenate([np.zeros(0), *(depth[depth > 0].ravel() for depth in depths)])
     if not len(measured):
         return None
     near, far = (float(x) for x in np.percentile(measured, (1, 99)))

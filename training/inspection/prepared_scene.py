@@ -82,7 +82,9 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
     manifest = read_manifest(folder)
     scans = read_scans(folder) if (folder / SCANS).is_file() else []
     finished = {path.stem: path for path in sorted((folder / SCENES).glob("*.json"))}
-    known = dict.fromkeys([*(row.scene for row in [*manifest, *scans]), *finished])
+    known = dict.fromkeys(
+        [*(row.scene for row in manifest), *(scan.scene for scan in scans), *finished]
+    )
     if name not in known:
         some = ", ".join(list(known)[:5])
         raise DatasetError(
@@ -91,7 +93,9 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
         )
     space = LabelSpace.load(folder / LABEL_SPACE)
     size = description.get("size")
-    source = " ".join(str(description[key]) for key in ("dataset", "protocol") if key in description)
+    source = " ".join(
+        str(description[key]) for key in ("dataset", "protocol") if key in description
+    )
     return InspectedScene(
         folder,
         name,

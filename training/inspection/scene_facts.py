@@ -99,7 +99,8 @@ def defect_table(scene: InspectedScene) -> str:
     counts = ", ".join(f"{count} {kind}" for kind, count in count_by_kind(scene.defects).items())
     lines = [
         f"<tr><td>{html.escape(defect.kind.value)}</td>"
-        f"<td>{'left out' if defect.dropped else 'kept'}</td><td>{html.escape(defect.text)}</td></tr>"
+        f"<td>{'left out' if defect.dropped else 'kept'}</td>"
+        f"<td>{html.escape(defect.text)}</td></tr>"
         for defect in scene.defects[:_LISTED]
     ]
     more = len(scene.defects) - _LISTED

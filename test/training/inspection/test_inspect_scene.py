@@ -1,0 +1,254 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The page of a scene, read back."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from training.__main__ import main
+from training.data.intrinsics import Intrinsics
+from training.data.labelled_frames import DatasetError
+
+inspect_scene = pytest.importorskip("training.inspection.inspect_scene").inspect_scene
+
+
+class Page(HTMLParser):
+    """Addresses, and the text of each frame's section; that of the rest is under None."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.addresses, self.tags, self.text = [], set(), {None: ""}
+        self.pictures = {None: []}
+        self.section, self.inside = None, []
+        self.html = (folder / "index.html").read_text(encoding="utf-8")
+        self.feed(self.html)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.add(tag)
+        self.addresses += [values[name] for name in ("src", "href") if values.get(name)]
+        if tag == "section":
+            self.section = int(values["id"].removeprefix("frame-"))
+            self.text[self.section], self.pictures[self.section] = "", []
+        if tag == "img" and "src" in values:
+            self.pictures[self.section].append(values["src"])
+        self.inside.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.inside and self.inside.pop() != tag:
+            pass
+        if tag == "section":
+            self.section = None
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self.inside):
+            self.text[self.section] += " " + data
+
+
+@pytest.fixture(scope="module")
+def inspection(prepared, tmp_path_factory):
+    out = tmp_path_factory.mktemp("page")
+    return inspect_scene(prepared.folder, "room", out / "deep" / "room", frames=7)
+
+
+@pytest.fixture(scope="module")
+def page(inspection):
+    return Page(inspection.page.parent)
+
+
+def test_all_frames_are_listed_with_the_pictures_they_have(page):
+    kinds = {
+        number: [re.fullmatch(r"pictures/\d{4}_(\w+)\.jpg", file)[1] for file in files]
+        for number, files in page.pictures.items()
+        if number is not None
+    }
+    everything = ["image", "labels", "depth", "points", "points_depth"]
+    assert kinds == {
+        1: everything,
+        2: ["image", "depth", "points", "points_depth"],
+        3: ["image", "labels", "points", "points_depth"],
+        4: ["image", "labels", "depth"],
+        5: ["image", "labels"],
+        6: [],
+        7: everything,
+    }
+
+
+def test_every_file_that_the_page_names_is_there_and_decodes(inspection, page):
+    files = [a for a in page.addresses if not a.startswith("#")]
+    files += re.findall(r'"file": "([^"]+)"', page.html)
+    assert len(set(files)) > 20
+    for file in files:
+        image = cv2.imread(str(inspection.page.parent / file))
+        assert image is not None and max(image.shape[:2]) <= 640
+    there = {path.name for path in (inspection.page.parent / "pictures").iterdir()}
+    assert there == {file.removeprefix("pictures/") for file in files}
+
+
+def test_nothing_comes_from_elsewhere(page):
+    assert not [a for a in page.addresses if "//" in a or a.startswith(("http", "/", "..", "data"))]
+    assert not {"link", "iframe", "object", "embed", "base"} & page.tags
+    assert "plotly.js v" in page.html  # the library itself
+
+
+def test_page_and_pictures_stay_small(inspection):
+    files = [path for path in inspection.page.parent.rglob("*") if path.is_file()]
+    assert inspection.size == sum(path.stat().st_size for path in files)
+    assert inspection.size < 15e6
+
+
+def counted_coverage(prepared, k, depth_tolerance=0.05):
+    """Per cent of pixels with a point, and per cent of points with their pixel's class."""
+    row, depth = prepared.rows[k], prepared.depths[k].astype(np.float64)
+    camera = Intrinsics.from_row(row.intrinsics)
+    depth_camera = Intrinsics.from_row(row.depth_intrinsics)
+    pose = np.array(row.pose).reshape(4, 4)
+    seen = (prepared.scan.points.astype(np.float64) - pose[:3, 3]) @ pose[:3, :3]
+    table = prepared.space.lookup("nyu40")
+    filled, right, both = set(), 0, 0
+    for point, label in zip(seen, table[prepared.scan.labels], strict=True):
+        x, y, z = point
+        if z < 0.05:
+            continue
+        u, v = (
+            int(np.floor(c + 0.5))
+            for c in (camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy)
+        )
+        i, j = (
+            int(np.floor(c + 0.5))
+            for c in (
+                depth_camera.fx * x / z + depth_camera.cx,
+                depth_camera.fy * y / z + depth_camera.cy,
+            )
+        )
+        if not (0 <= u < camera.width and 0 <= v < camera.height):
+            continue
+        if not (0 <= i < depth_camera.width and 0 <= j < depth_camera.height):
+            continue
+        if depth[j, i] == 0 or abs(z - depth[j, i]) >= depth_tolerance:
+            continue
+        filled.add((u, v))
+        of_pixel = table[prepared.labels[k][v, u]]
+        if label != 255 and of_pixel != 255:
+            both += 1
+            right += label == of_pixel
+    return 100 * len(filled) / (camera.width * camera.height), 100 * right / both
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_coverage_and_agreement_are_those_of_an_independent_count(prepared, page, number):
+    coverage, agreement = counted_coverage(prepared, number - 1)
+    assert coverage > 10
+    text = page.text[number]
+    assert float(re.search(r"([\d.]+) % of the pixels have a point", text)[1]) == pytest.approx(
+        coverage, abs=0.06
+    )
+    assert float(re.search(r"([\d.]+) % of the points have their pixel", text)[1]) == pytest.approx(
+        agreement, abs=0.11
+    )
+    assert "visible by the depth image" in text
+
+
+def test_what_is_missing_is_said(page):
+    assert "The frame has no label image." in page.text[2]
+    assert "The frame has no depth image." in page.text[3]
+    assert "visible by the mesh" in page.text[3]
+    assert "The frame has no pose, so no points are projected into it." in page.text[4]
+    assert "no pose" in page.text[5] and "no intrinsics" in page.text[5]
+    assert "gone.jpg can't be read" in page.text[6]
+    rest = page.text[None]
+    assert "All 7 frames are shown." in rest
+    assert re.search(r"frames with a pose\s+5\s", rest)
+    assert re.search(r"frames without a pose\s+4 \(3\), 5 \(4\)", rest)
+    assert "1 lost pose." in rest and "3.jpg has <no> usable pose" in rest
+
+
+def test_counts_of_the_scan_are_true(prepared, page):
+    scan = prepared.scan
+    labelled = 100 * np.isin(scan.labels, prepared.space.source_ids["nyu40"]).mean()
+    wanted = f"{len(scan.points):,} points, {len(scan.faces):,} triangles, {labelled:.1f} % of the"
+    assert wanted in page.text[None]
+    present = {c.name for c in prepared.space.classes}
+    ids = dict(zip(prepared.space.source_ids["nyu40"], prepared.space.names, strict=True))
+    present = {ids[k] for k in np.unique(scan.labels).tolist() if k in ids}
+    for name in present:
+        assert name in page.text[None]
+
+
+def test_the_same_scene_gives_the_same_files_and_old_pictures_go(prepared, inspection, tmp_path):
+    again = inspect_scene(prepared.folder, "room", tmp_path, frames=7)
+    assert again.page.read_bytes() == inspection.page.read_bytes()
+    for path in (inspection.page.parent / "pictures").iterdir():
+        assert (tmp_path / "pictures" / path.name).read_bytes() == path.read_bytes()
+    (tmp_path / "pictures" / "own.jpg").write_bytes(b"mine")
+    few = inspect_scene(prepared.folder, "room", tmp_path, frames=2)
+    assert few.frames == 2
+    small = Page(tmp_path)
+    assert set(small.pictures) == {None, 1, 7}
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert "own.jpg" in names and "0001_points.jpg" in names and "0004_labels.jpg" not in names
+    assert "2 of 7 frames are shown, evenly spread." in small.text[None]
+
+
+def test_a_cloud_without_labels_shows_its_own_colours(prepared, tmp_path):
+    inspect_scene(prepared.folder, "cloud", tmp_path)
+    page = Page(tmp_path)
+    assert "Projected points, in their own colours" in page.text[1]
+    assert "cloud without faces" in page.text[2]
+    assert "All of the cloud's" in page.text[None] and "no labels" in page.text[None]
+    assert "not listed by scene" in page.text[None]
+
+
+@pytest.mark.parametrize(
+    ("scene", "wanted"),
+    [("no_scan", "There is no scan to draw."), ("damaged", "is no readable PLY file")],
+)
+def test_a_scene_without_points(prepared, tmp_path, scene, wanted):
+    inspect_scene(prepared.folder, scene, tmp_path)
+    page = Page(tmp_path)
+    assert wanted in page.text[None]
+    assert "plotly.js v" not in page.html  # there is nothing to draw
+
+
+def test_sizes_of_the_protocol_are_shown(prepared, tmp_path):
+    import shutil
+
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared.folder, folder, ignore=shutil.ignore_patterns("inspect"))
+    file = folder / "dataset.yaml"
+    file.write_text(file.read_text().replace("size: null", "size: [45, 60]"))
+    inspect_scene(folder, "room", tmp_path / "out", frames=1)
+    page = Page(tmp_path / "out")
+    assert "60 x 45, from 120 x 90" in page.text[1]
+    for name in ("image", "labels", "points"):
+        picture = cv2.imread(str(tmp_path / "out" / "pictures" / f"0001_{name}.jpg"))
+        assert picture.shape == (45, 60, 3)
+
+
+def test_an_unknown_scene_is_one_sentence(prepared, tmp_path, capsys):
+    status = main(["inspect", str(prepared.folder), "nowhere", "--out", str(tmp_path / "x")])
+    error = capsys.readouterr().err.strip()
+    assert status == 1
+    assert error == (
+        f"error: {prepared.folder} has no scene 'nowhere', but 4 others such as room, no_scan, "
+        "cloud, damaged"
+    )
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_that_was_not_prepared_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="manifest.jsonl cannot be read"):
+        inspect_scene(tmp_path, "room", tmp_path / "out")
+
+
+def test_the_command_writes_below_the_prepared_folder(prepared, capsys):
+    assert main(["inspect", str(prepared.folder), "no_scan"]) == 0
+    page = prepared.folder / "inspect" / "no_scan" / "index.html"
+    assert f"{page}: 1 frame, " in capsys.readouterr().out
+    assert page.is_file()
