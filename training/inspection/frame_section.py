@@ -12,7 +12,7 @@ from seg3d2d_ros.html_report import table
 from seg3d2d_ros.labels import LabelSpace
 from training.data.intrinsics import Array
 from training.data.manifest import ManifestRow
-from training.inspection.inspected_frame import InspectedFrame, Projection
+from training.inspection.inspected_frame import CELL, InspectedFrame, Projection
 from training.inspection.page_folder import PageFolder
 from training.inspection.pictures import (
     Image,
@@ -79,7 +79,7 @@ def _depth(frame: InspectedFrame, folder: PageFolder, scale: tuple[float, float]
     near, far = scale or (0.0, 1.0)
     share = float((frame.depth > 0).mean())
     caption = f"Depth image: {100 * share:.1f} % measured"
-    if share < 1:
+    if share < 0.9995:
         caption += ", the rest is dark grey"
     picture = depth_picture(frame.depth, near, far)
     return _view(folder, frame, "depth", picture, caption, _scale_bar(scale))
@@ -160,11 +160,8 @@ def _facts(frame: InspectedFrame) -> list[tuple[str, str]]:
     if frame.projection is not None:
         facts += _projection_facts(frame.projection)
     if frame.image is not None:
-        (height, width), own = frame.image.shape[:2], frame.own_size
-        size = f"{width} x {height}"
-        if (height, width) != own:
-            size += f", from {own[1]} x {own[0]}"
-        facts.append(("pixels", size))
+        height, width = frame.image.shape[:2]
+        facts.append(("pixels", f"{width} x {height}"))
     facts.append(("camera", _camera(row)))
     facts.append(("stands at", _place(row)))
     facts.append(("file", row.image))
@@ -173,9 +170,16 @@ def _facts(frame: InspectedFrame) -> list[tuple[str, str]]:
 
 def _projection_facts(projection: Projection) -> list[tuple[str, str]]:
     facts = [
-        ("coverage", f"{100 * projection.coverage:.2f} % of the pixels have a point"),
         ("points", f"{len(projection.visible):,}, visible by the {projection.decided_by}"),
+        (
+            "coverage",
+            f"{100 * projection.coverage:.2f} % of the pixels have a point, "
+            f"{100 * projection.cell_coverage:.1f} % of the {CELL} x {CELL} cells",
+        ),
     ]
+    if projection.occluded is not None:
+        occluded = f"{100 * projection.occluded:.1f} % of these points lie behind the mesh"
+        facts.append(("hidden", occluded))
     if projection.agreement is not None:
         agreement = f"{100 * projection.agreement:.1f} % of the points have their pixel's label"
         facts.append(("agreement", agreement))

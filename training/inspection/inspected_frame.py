@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +20,13 @@ from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.inspection.prepared_scene import InspectedScene
 from training.projection.geometry import FrameGeometry, camera_points
-from training.projection.splat import coverage
+from training.projection.splat import coverage, splat
 from training.projection.visibility import SurfaceVisibility, read_depth, visible_by_depth
-from training.projection.visible_points import VisiblePoints
+from training.projection.visible_points import NO_POINT, VisiblePoints
+
+CELL = 8
+"""Side in pixels of the cells whose coverage is given too: a usual stride of features."""
+DEPTH_IMAGE, MESH = "depth image", "mesh"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +37,11 @@ class Projection:
         visible: where and which, near to far.
         depth: of each of them, float32 (K,), metres along the optical axis.
         classes: of each of them, (K,), ids of the label space; None for a scan without labels.
-        decided_by: "depth image" or "mesh".
+        decided_by: what says which points are hidden, ``DEPTH_IMAGE`` or ``MESH``.
         coverage: share of the image's pixels that have a point of their own, 0 to 1.
+        cell_coverage: likewise of cells of 8x8 pixels.
+        occluded: share of the covered pixels whose point lies behind the scan's own mesh; None
+            without a mesh, or where that has decided what is visible.
         agreement: share of the points with a class whose pixel's label is the same, among those
             whose pixel has one; None where there is no such point.
     """
@@ -43,6 +51,8 @@ class Projection:
     classes: npt.NDArray[Any] | None
     decided_by: str
     coverage: float
+    cell_coverage: float
+    occluded: float | None
     agreement: float | None
 
 
@@ -53,8 +63,7 @@ class InspectedFrame:
     Attributes:
         number: among the scene's frames, from 1.
         row: its line in the manifest.
-        image: uint8 RGB (H, W, 3), of the protocol's size; None if it can't be read.
-        own_size: height and width of the image file.
+        image: uint8 RGB (H, W, 3); None if it can't be read.
         labels: (H, W), ids of the label space; None where there are none.
         depth: float32 (h, w), metres, 0 = none; None where there is none.
         geometry: its cameras; None where pose or intrinsics are not known.
@@ -66,7 +75,6 @@ class InspectedFrame:
     number: int
     row: ManifestRow
     image: npt.NDArray[np.uint8] | None = None
-    own_size: tuple[int, int] = (0, 0)
     labels: npt.NDArray[Any] | None = None
     depth: Array | None = None
     geometry: FrameGeometry | None = None
@@ -88,7 +96,6 @@ class FrameInspector:
         self._classes = None
         if scan is not None and scan.labels is not None:
             self._classes = scene.table[scan.labels]
-        self._surface: SurfaceVisibility | None = None
 
     def inspect(self, position: int) -> InspectedFrame:
         """Read a frame; what can't be read or projected is said in ``missing``.
@@ -106,7 +113,8 @@ class FrameInspector:
             try:
                 read(frame)
             except (DefectError, DatasetError) as error:
-                frame.missing[part] = f"{error}."
+                text = str(error)
+                frame.missing[part] = f"{text[0].upper()}{text[1:]}."
             if frame.image is None:
                 break
         return frame
@@ -114,9 +122,6 @@ class FrameInspector:
     def _read_image(self, frame: InspectedFrame) -> None:
         path = self._scene.folder / frame.row.image
         image = decode(read_bytes(path), path, cv2.IMREAD_COLOR)
-        frame.own_size = (image.shape[0], image.shape[1])
-        if self._scene.size is not None and frame.own_size != self._scene.size:
-            image = cv2.resize(image, self._scene.size[::-1], interpolation=cv2.INTER_AREA)
         frame.image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def _read_labels(self, frame: InspectedFrame) -> None:
@@ -124,15 +129,12 @@ class FrameInspector:
             raise DatasetError("The frame has no label image")
         path = self._scene.folder / frame.row.label
         ids = decode(read_bytes(path), path)
-        if ids.shape != frame.own_size:
-            raise DatasetError(
-                f"{path} is of shape {ids.shape}, its image of {frame.own_size}; labels are "
-                "one-channel images of the same size"
-            )
         assert frame.image is not None
-        height, width = frame.image.shape[:2]
-        if ids.shape != (height, width):
-            ids = cv2.resize(ids, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        if ids.shape != frame.image.shape[:2]:
+            raise DatasetError(
+                f"{path} is of shape {ids.shape}, its image of {frame.image.shape[:2]}; labels "
+                "are one-channel images of the same size"
+            )
         frame.labels = self._scene.table[ids]
 
     def _read_depth(self, frame: InspectedFrame) -> None:
@@ -145,33 +147,43 @@ class FrameInspector:
             raise DatasetError("The frame has no pose, so no points are projected into it")
         if frame.row.intrinsics is None:
             raise DatasetError("The frame has no intrinsics, so no points are projected into it")
-        frame.geometry = FrameGeometry.from_row(frame.row, self._scene.size)
+        frame.geometry = FrameGeometry.from_row(frame.row)
         if self._scan is None:
             raise DatasetError("The scene has no points that can be projected")
-        assert frame.image is not None
-        visible, decided_by = self._visible(frame, frame.geometry, self._scan)
-        depth = camera_points(self._scan.points[visible.index], frame.geometry.pose)[:, 2]
+        geometry, scan = frame.geometry, self._scan
+        visible, decided_by = self._visible(frame, geometry, scan)
+        height, width = geometry.intrinsics.height, geometry.intrinsics.width
+        occluded = None
+        if decided_by != MESH and scan.faces is not None:
+            occluded = self._surface.share_occluded(visible, geometry)
         classes = None if self._classes is None else self._classes[visible.index]
         frame.projection = Projection(
             visible,
-            depth,
+            camera_points(scan.points[visible.index], geometry.pose)[:, 2],
             classes,
             decided_by,
-            coverage(visible, *frame.image.shape[:2]),
+            coverage(visible, height, width),
+            float((splat(visible, height, width, CELL) != NO_POINT).mean()),
+            occluded,
             self._agreement(frame, visible, classes),
         )
 
     def _visible(
         self, frame: InspectedFrame, geometry: FrameGeometry, scan: Scan
     ) -> tuple[VisiblePoints, str]:
-        if frame.depth is not None:
-            try:
-                return visible_by_depth(scan.points, geometry, frame.depth), "depth image"
-            except ValueError as error:
-                raise DatasetError(f"No points are projected: {error}") from error
-        if self._surface is None:
-            self._surface = SurfaceVisibility(scan)
-        return self._surface.visible(geometry), "mesh"
+        if frame.row.depth is None:
+            return self._surface.visible(geometry), MESH
+        if frame.depth is None:
+            raise DatasetError("No points are projected, as the depth image can't be read")
+        try:
+            return visible_by_depth(scan.points, geometry, frame.depth), DEPTH_IMAGE
+        except ValueError as error:
+            raise DatasetError(f"No points are projected: {error}") from error
+
+    @functools.cached_property
+    def _surface(self) -> SurfaceVisibility:
+        assert self._scan is not None
+        return SurfaceVisibility(self._scan)
 
     def _agreement(
         self, frame: InspectedFrame, visible: VisiblePoints, classes: npt.NDArray[Any] | None

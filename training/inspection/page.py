@@ -31,7 +31,7 @@ h3 { font-size: 1rem; margin: 2rem 0 .5rem; }
            padding: 1rem; font-size: .85rem; overflow-wrap: anywhere; }
 .facts table { width: 100%; font-size: .85rem; }
 .facts td { padding: .15rem .75rem .15rem 0; vertical-align: top; overflow-wrap: anywhere; }
-.facts td:first-child { overflow-wrap: normal; }
+.facts td:first-child { white-space: nowrap; }
 .scale { display: block; white-space: nowrap; }
 .scale span { display: inline-block; width: 8rem; height: .7em; }
 .legend { margin: .5rem 0; } .legend span.class { display: inline-block; margin-right: 1.25rem;
@@ -174,7 +174,7 @@ def _frames_sentence(scene: InspectedScene, shown: int, coverages: Sequence[floa
     if coverages:
         low, mean, high = (100 * f(coverages) for f in (min, np.mean, max))
         text += (
-            f" Projected points cover {mean:.1f} % of their pixels on average ({low:.1f} to "
-            f"{high:.1f} %), one pixel for each point; here they are drawn larger."
+            f" Projected points cover {mean:.2f} % of their pixels on average ({low:.2f} to "
+            f"{high:.2f} %), one pixel for each point; here they are drawn larger."
         )
     return text + " A picture opens in its full size by a click."

@@ -39,7 +39,7 @@ def scene_facts(scene: InspectedScene, scan: Scan | str) -> list[tuple[str, str]
     facts.append(("cameras", _cameras(scene)))
     if scene.size:
         facts.append(
-            ("size by the protocol", f"{scene.size[1]} x {scene.size[0]} pixels, as shown here")
+            ("size by the protocol", f"{scene.size[1]} x {scene.size[0]} pixels, not used here")
         )
     facts += _scan_facts(scene, scan)
     return facts

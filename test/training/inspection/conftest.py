@@ -62,8 +62,9 @@ def _write_frame(folder, number, furnished, pose):
         intrinsics=camera.row(),
         depth_intrinsics=depth_camera.row(),
     )
-    depth[:5, :7] = 0
-    return row, depth, truth.label
+    measured = (millimetres / np.float32(1000)).astype(np.float32)
+    measured[:5, :7] = 0
+    return row, measured, truth.label
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ import pytest
 from training.__main__ import main
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
+from training.projection.geometry import FrameGeometry
+from training.projection.visibility import SurfaceVisibility, share_occluded, visible_by_depth
 
 inspect_scene = pytest.importorskip("training.inspection.inspect_scene").inspect_scene
 
@@ -103,56 +105,71 @@ def test_page_and_pictures_stay_small(inspection):
     assert inspection.size < 15e6
 
 
-def counted_coverage(prepared, k, depth_tolerance=0.05):
-    """Per cent of pixels with a point, and per cent of points with their pixel's class."""
-    row, depth = prepared.rows[k], prepared.depths[k].astype(np.float64)
-    camera = Intrinsics.from_row(row.intrinsics)
-    depth_camera = Intrinsics.from_row(row.depth_intrinsics)
-    pose = np.array(row.pose).reshape(4, 4)
-    seen = (prepared.scan.points.astype(np.float64) - pose[:3, 3]) @ pose[:3, :3]
+def shown_value(text, pattern):
+    return float(re.search(r"([\d.]+) % " + pattern, text)[1])
+
+
+def visible_points(prepared, k):
+    geometry = FrameGeometry.from_row(prepared.rows[k])
+    if prepared.rows[k].depth is None:
+        return SurfaceVisibility(prepared.scan).visible(geometry), "mesh"
+    return visible_by_depth(prepared.scan.points, geometry, prepared.depths[k]), "depth image"
+
+
+@pytest.mark.parametrize("number", [1, 3, 7])
+def test_coverage_and_agreement_are_those_of_an_independent_count(prepared, page, number):
+    visible, by = visible_points(prepared, number - 1)
     table = prepared.space.lookup("nyu40")
-    filled, right, both = set(), 0, 0
-    for point, label in zip(seen, table[prepared.scan.labels], strict=True):
-        x, y, z = point
-        if z < 0.05:
-            continue
-        u, v = (
-            int(np.floor(c + 0.5))
-            for c in (camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy)
-        )
-        i, j = (
-            int(np.floor(c + 0.5))
-            for c in (
-                depth_camera.fx * x / z + depth_camera.cx,
-                depth_camera.fy * y / z + depth_camera.cy,
-            )
-        )
-        if not (0 <= u < camera.width and 0 <= v < camera.height):
-            continue
-        if not (0 <= i < depth_camera.width and 0 <= j < depth_camera.height):
-            continue
-        if depth[j, i] == 0 or abs(z - depth[j, i]) >= depth_tolerance:
-            continue
-        filled.add((u, v))
-        of_pixel = table[prepared.labels[k][v, u]]
-        if label != 255 and of_pixel != 255:
+    labels = table[prepared.labels[number - 1]]
+    filled, cells, right, both = set(), set(), 0, 0
+    for u, v, index in zip(visible.u, visible.v, visible.index, strict=True):
+        column, row = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
+        filled.add((column, row))
+        cells.add((column // 8, row // 8))
+        of_point, of_pixel = table[prepared.scan.labels[index]], labels[row, column]
+        if of_point != 255 and of_pixel != 255:
             both += 1
-            right += label == of_pixel
-    return 100 * len(filled) / (camera.width * camera.height), 100 * right / both
+            right += of_point == of_pixel
+    text = page.text[number]
+    wanted = 100 * len(filled) / (120 * 90)
+    assert wanted > 5
+    assert shown_value(text, "of the pixels have a point") == pytest.approx(wanted, abs=0.0051)
+    wanted = 100 * len(cells) / (15 * 12)  # 90 pixels are eleven cells and a quarter
+    assert shown_value(text, "of the 8 x 8 cells") == pytest.approx(wanted, abs=0.051)
+    wanted = 100 * right / both
+    assert shown_value(text, "of the points have their pixel") == pytest.approx(wanted, abs=0.051)
+    assert f"{len(visible):,}, visible by the {by}" in text
 
 
 @pytest.mark.parametrize("number", [1, 7])
-def test_coverage_and_agreement_are_those_of_an_independent_count(prepared, page, number):
-    coverage, agreement = counted_coverage(prepared, number - 1)
-    assert coverage > 10
-    text = page.text[number]
-    assert float(re.search(r"([\d.]+) % of the pixels have a point", text)[1]) == pytest.approx(
-        coverage, abs=0.06
-    )
-    assert float(re.search(r"([\d.]+) % of the points have their pixel", text)[1]) == pytest.approx(
-        agreement, abs=0.11
-    )
-    assert "visible by the depth image" in text
+def test_coverage_is_a_little_below_that_of_a_plain_depth_test(prepared, page, number):
+    row, depth = prepared.rows[number - 1], prepared.depths[number - 1].astype(np.float64)
+    camera = Intrinsics.from_row(row.intrinsics)
+    depth_camera = Intrinsics.from_row(row.depth_intrinsics)
+    pose = np.array(row.pose).reshape(4, 4)
+    filled = set()
+    for x, y, z in (prepared.scan.points.astype(np.float64) - pose[:3, 3]) @ pose[:3, :3]:
+        if z < 0.05:
+            continue
+        (u, v), (i, j) = (
+            np.floor((c.fx * x / z + c.cx + 0.5, c.fy * y / z + c.cy + 0.5)).astype(int)
+            for c in (camera, depth_camera)
+        )
+        inside = 0 <= i < depth_camera.width and 0 <= j < depth_camera.height
+        if inside and depth[j, i] > 0 and abs(z - depth[j, i]) < 0.05:
+            filled.add((u, v))
+    filled = [(u, v) for u, v in filled if 0 <= u < 120 and 0 <= v < 90]
+    shown = shown_value(page.text[number], "of the pixels have a point")
+    # which also takes points next to edges of things
+    assert 0.75 < shown / (100 * len(filled) / (120 * 90)) < 1
+
+
+def test_points_behind_the_mesh_are_counted(prepared, page):
+    visible, _ = visible_points(prepared, 0)
+    geometry = FrameGeometry.from_row(prepared.rows[0])
+    wanted = 100 * share_occluded(visible, geometry, prepared.scan)
+    assert shown_value(page.text[1], "of these points lie") == pytest.approx(wanted, abs=0.051)
+    assert "lie behind the mesh" not in page.text[3]
 
 
 def test_what_is_missing_is_said(page):
@@ -200,7 +217,7 @@ def test_a_cloud_without_labels_shows_its_own_colours(prepared, tmp_path):
     inspect_scene(prepared.folder, "cloud", tmp_path)
     page = Page(tmp_path)
     assert "Projected points, in their own colours" in page.text[1]
-    assert "cloud without faces" in page.text[2]
+    assert "The scan is a cloud without faces" in page.text[2]
     assert "All of the cloud's" in page.text[None] and "no labels" in page.text[None]
     assert "not listed by scene" in page.text[None]
 
@@ -214,21 +231,6 @@ def test_a_scene_without_points(prepared, tmp_path, scene, wanted):
     page = Page(tmp_path)
     assert wanted in page.text[None]
     assert "plotly.js v" not in page.html  # there is nothing to draw
-
-
-def test_sizes_of_the_protocol_are_shown(prepared, tmp_path):
-    import shutil
-
-    folder = tmp_path / "prepared"
-    shutil.copytree(prepared.folder, folder, ignore=shutil.ignore_patterns("inspect"))
-    file = folder / "dataset.yaml"
-    file.write_text(file.read_text().replace("size: null", "size: [45, 60]"))
-    inspect_scene(folder, "room", tmp_path / "out", frames=1)
-    page = Page(tmp_path / "out")
-    assert "60 x 45, from 120 x 90" in page.text[1]
-    for name in ("image", "labels", "points"):
-        picture = cv2.imread(str(tmp_path / "out" / "pictures" / f"0001_{name}.jpg"))
-        assert picture.shape == (45, 60, 3)
 
 
 def test_an_unknown_scene_is_one_sentence(prepared, tmp_path, capsys):
