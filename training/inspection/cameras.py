@@ -17,6 +17,8 @@ MAX_CAMERAS = 200
 """More of them hide each other and the scene."""
 FRUSTUM_M = 0.25
 """Length of the drawn frustums."""
+_SAME_WAY = 0.5
+"""Length of the mean of the cameras' axes from which on they count as looking the same way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,3 +109,24 @@ def up_direction(scene: InspectedScene) -> npt.NDArray[np.float64]:
     snapped = np.zeros(3)
     snapped[axis] = np.sign(mean[axis])
     return snapped
+
+
+def ahead_direction(
+    scene: InspectedScene, up: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64] | None:
+    """Where the cameras look on average, level; None where they look all around.
+
+    Args:
+        scene: of the cameras.
+        up: unit vector (3,).
+
+    Returns:
+        A unit vector, float64 (3,), at right angles to ``up``.
+    """
+    axes = [np.array(row.pose).reshape(4, 4)[:3, 2] for row in scene.rows if row.pose is not None]
+    if not axes:
+        return None
+    mean = np.mean(axes, 0)
+    level: npt.NDArray[np.float64] = mean - (mean @ up) * up
+    length = float(np.linalg.norm(level))
+    return level / length if length > _SAME_WAY else None

@@ -29,6 +29,7 @@ def scene_figure(
     surface: ShownSurface | None,
     cameras: Sequence[ShownCamera],
     up: npt.NDArray[np.float64],
+    ahead: npt.NDArray[np.float64] | None,
     space: LabelSpace,
 ) -> go.Figure:
     """The figure.
@@ -40,6 +41,7 @@ def scene_figure(
         surface: what is drawn of the scan; None for none.
         cameras: of the frames.
         up: unit vector (3,).
+        ahead: where the cameras look, a level unit vector (3,); None where they look all around.
         space: of the surface's classes.
     """
     figure = go.Figure()
@@ -61,7 +63,7 @@ def scene_figure(
         for k, name in enumerate("xyz")
     }
     figure.update_layout(
-        scene={**axes, "aspectmode": "data", "dragmode": "turntable", "camera": _view(up)},
+        scene={**axes, "aspectmode": "data", "dragmode": "turntable", "camera": _view(up, ahead)},
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         paper_bgcolor="white",
         font={"family": "system-ui, sans-serif", "size": 13, "color": "#222"},
@@ -165,11 +167,15 @@ def _add_cameras(figure: go.Figure, cameras: Sequence[ShownCamera]) -> None:
         )
 
 
-def _view(up: npt.NDArray[np.float64]) -> dict[str, dict[str, float]]:
-    side = np.eye(3)[int(np.abs(up).argmin())]
-    ahead = np.cross(up, side)
-    ahead /= np.linalg.norm(ahead)
-    eye = 0.95 * np.cross(ahead, up) - 1.1 * ahead + 1.5 * up
+def _view(
+    up: npt.NDArray[np.float64], ahead: npt.NDArray[np.float64] | None
+) -> dict[str, dict[str, float]]:
+    """From above and behind the cameras, if they look the same way, else over a corner."""
+    if ahead is None:
+        along = np.eye(3)[int(np.abs(up).argmin())]
+        across = np.cross(up, along)
+        ahead = (0.75 * across - 0.66 * along) / np.hypot(0.75, 0.66)
+    eye = -1.45 * ahead + 1.5 * up
     # the slider below takes space, so the middle of the scene lies above that of the picture
     parts = {"up": up, "eye": eye, "center": -0.12 * up}
     return {name: dict(zip("xyz", x.tolist(), strict=True)) for name, x in parts.items()}

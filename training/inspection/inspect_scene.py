@@ -16,7 +16,13 @@ from training.data.defects import DefectError
 from training.data.frame_checks import decode, read_bytes
 from training.data.open_scan import open_scan
 from training.data.scan import Scan
-from training.inspection.cameras import MAX_CAMERAS, ShownCamera, shown_cameras, up_direction
+from training.inspection.cameras import (
+    MAX_CAMERAS,
+    ShownCamera,
+    ahead_direction,
+    shown_cameras,
+    up_direction,
+)
 from training.inspection.figure import scene_figure
 from training.inspection.frame_section import frame_section
 from training.inspection.inspected_frame import FrameInspector
@@ -93,7 +99,9 @@ def inspect_scene(
     cameras = shown_cameras(scene, shown)
     figure = None
     if surface is not None or cameras:
-        figure = scene_figure(surface, cameras, up_direction(scene), scene.label_space)
+        up = up_direction(scene)
+        ahead = ahead_direction(scene, up)
+        figure = scene_figure(surface, cameras, up, ahead, scene.label_space)
     write_scene_page(
         out,
         scene,

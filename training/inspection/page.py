@@ -43,6 +43,7 @@ h3 { font-size: 1rem; margin: 2rem 0 .5rem; }
 #camera img { display: block; width: 100%; border: 0; } #camera p { margin: .25rem 0 0; }
 #camera[hidden], #camera img[hidden] { display: none; }
 .wide td { vertical-align: top; overflow-wrap: anywhere; }
+@media (max-width: 700px) { .views { grid-template-columns: minmax(0, 1fr); } }
 .note { color: #555; font-size: .9rem; }
 """
 _SCRIPT = """

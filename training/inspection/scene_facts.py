@@ -79,9 +79,8 @@ def _scan_facts(scene: InspectedScene, scan: Scan | str) -> list[tuple[str, str]
         if (place < low - _OUTSIDE_M).any() or (place > high + _OUTSIDE_M).any()
     ]
     if outside:
-        facts.append(
-            (f"cameras more than {_OUTSIDE_M} m outside of the scan", "frames " + _listed(outside))
-        )
+        text = f"those of the frames {_listed(outside)}, by more than {_OUTSIDE_M} m"
+        facts.append(("cameras outside of it", text))
     return facts
 
 

@@ -15,6 +15,8 @@ from training.data.intrinsics import Array
 from training.data.scan import Scan
 
 MAX_TRIANGLES = 60_000
+_AS_IT_IS = 1.25
+"""Meshes of that many times as many triangles are not simplified."""
 MAX_POINTS = 100_000
 """Of a cloud; a mesh of as many triangles has about half as many vertices."""
 _NO_COLOR = (170, 170, 170)
@@ -57,7 +59,7 @@ def shown_surface(scan: Scan, table: npt.NDArray[Any]) -> ShownSurface:
         return ShownSurface(
             scan.points[kept], colors[kept], None if classes is None else classes[kept], None, note
         )
-    if len(scan.faces) <= MAX_TRIANGLES:
+    if len(scan.faces) <= _AS_IT_IS * MAX_TRIANGLES:
         note = f"The mesh is drawn as it is, with {len(scan.faces):,} triangles."
         return ShownSurface(scan.points, colors, classes, scan.faces, note)
     points, faces, cell = _clustered(scan.points, scan.faces)
@@ -90,7 +92,7 @@ def _clustered(points: Array, faces: npt.NDArray[np.int32]) -> tuple[Array, Any,
         if len(small.triangles) <= MAX_TRIANGLES:
             vertices = np.asarray(small.vertices).astype(np.float32)
             return vertices, np.asarray(small.triangles).astype(np.int32), cell
-        cell *= 1.12
+        cell *= 1.06
 
 
 def _thinned(points: Array) -> tuple[npt.NDArray[np.intp], str]:

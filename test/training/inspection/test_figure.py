@@ -17,6 +17,7 @@ pytest.importorskip("plotly")
 from training.inspection.cameras import (
     FRUSTUM_M,
     MAX_CAMERAS,
+    ahead_direction,
     shown_cameras,
     up_direction,
 )
@@ -34,7 +35,7 @@ def scene(prepared):
 def figure(prepared, scene):
     cameras = shown_cameras(scene, [0, 6])
     surface = shown_surface(prepared.scan, scene.table)
-    return scene_figure(surface, cameras, up_direction(scene), scene.label_space)
+    return scene_figure(surface, cameras, up_direction(scene), None, scene.label_space)
 
 
 def test_frustums_end_at_the_corners_of_the_image(prepared, scene):
@@ -80,6 +81,20 @@ def test_up_is_what_is_up_in_the_images(scene):
     rows = [replace(scene.rows[0], pose=tilted.ravel().tolist())]
     np.testing.assert_allclose(up_direction(replace(scene, rows=rows)), [0, -c, -s])
     assert up_direction(replace(scene, rows=[])).tolist() == [0, 0, 1]
+
+
+def test_the_view_is_that_of_cameras_that_look_the_same_way(scene):
+    up = np.array([0, 0, 1.0])
+    assert ahead_direction(scene, up) is None  # all around
+    same = replace(scene, rows=scene.rows[:2])
+    ahead = ahead_direction(same, up)
+    axes = [np.array(row.pose).reshape(4, 4)[:2, 2] for row in same.rows]
+    wanted = sum(axes) / np.linalg.norm(sum(axes))
+    np.testing.assert_allclose(ahead, [*wanted, 0], atol=1e-6)
+    figure = scene_figure(None, shown_cameras(same, [0]), up, ahead, scene.label_space)
+    eye = figure.layout.scene.camera.eye
+    assert np.dot([eye.x, eye.y], wanted) == pytest.approx(-1.45) and eye.z > 1
+    assert ahead_direction(replace(scene, rows=[]), up) is None
 
 
 def test_the_figure_holds_the_mesh_in_both_kinds_of_colours(prepared, scene, figure):
@@ -128,7 +143,7 @@ def test_a_world_whose_y_points_down_is_cut_along_y(prepared, scene):
     up = up_direction(turned)
     assert up.tolist() == [0, -1, 0]
     surface = shown_surface(scan, scene.table)
-    figure = scene_figure(surface, shown_cameras(turned, [0]), up, scene.label_space)
+    figure = scene_figure(surface, shown_cameras(turned, [0]), up, None, scene.label_space)
     low, high = figure.layout.scene.yaxis.range
     assert scan.points[:, 1].min() < low < high
     assert high == pytest.approx(scan.points[:, 1].max() + 0.02, abs=0.1)
