@@ -121,9 +121,11 @@ def _scan(scene: InspectedScene) -> Scan | str:
     if scene.scan_row is None:
         return "the scene has none"
     try:
-        return open_scan(scene.folder, scene.scan_row)
+        scan = open_scan(scene.folder, scene.scan_row)
     except DefectError as error:
         return f"{error}."
+    lost = int((~np.isfinite(scan.points).all(1)).sum())
+    return scan if not lost else f"{lost} of its {len(scan.points)} points are not finite numbers."
 
 
 def _note(

@@ -130,10 +130,11 @@ class FrameInspector:
         path = self._scene.folder / frame.row.label
         ids = decode(read_bytes(path), path)
         assert frame.image is not None
-        if ids.shape != frame.image.shape[:2]:
+        if ids.shape != frame.image.shape[:2] or ids.dtype.kind != "u":
             raise DatasetError(
-                f"{path} is of shape {ids.shape}, its image of {frame.image.shape[:2]}; labels "
-                "are one-channel images of the same size"
+                f"{path} is of shape {ids.shape} and type {ids.dtype}, its image of "
+                f"{frame.image.shape[:2]}; labels are one-channel images of the same size, of 8 "
+                "or 16 bits"
             )
         frame.labels = self._scene.table[ids]
 

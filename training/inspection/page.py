@@ -100,8 +100,7 @@ def write_scene_page(
     body = [
         "<h2>In 3D</h2>",
         f'<p class="note">{html.escape(note)}</p>',
-        _figure(figure, thumbnails) if figure is not None else "",
-        legend,
+        _figure(figure, thumbnails) + legend if figure is not None else "",
         "<h2>The scene</h2>",
         f'<div class="wide">{table(scene_facts(scene, scan))}</div>',
         "<h2>Defects</h2>",
@@ -169,7 +168,7 @@ def _legend(scene: InspectedScene, points: Any, pixels: Any) -> str:
 def _frames_sentence(scene: InspectedScene, shown: int, coverages: Sequence[float]) -> str:
     if not scene.rows:
         return "The scene has no frames."
-    text = f"All {shown} frames are shown."
+    text = f"All {shown} frames are shown." if shown > 1 else "The scene's only frame is shown."
     if shown < len(scene.rows):
         text = f"{shown} of {len(scene.rows)} frames are shown, evenly spread."
     if coverages:

@@ -17,6 +17,7 @@ from training.data.defects import Defect
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import (
     LABEL_SPACE,
+    MANIFEST,
     SCANS,
     ManifestRow,
     ScanRow,
@@ -75,7 +76,7 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
         name: of the scene.
 
     Raises:
-        DatasetError: if the folder is not a prepared data set, or has no such scene.
+        DatasetError: if the folder is not a prepared data set, is damaged, or has no such scene.
         LabelSpaceError: if its label space can't be read.
     """
     description = read_description(folder)
@@ -91,22 +92,39 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
             f"{folder} has no scene '{name}', but {len(known)} others"
             + (f" such as {some}" if some else "")
         )
+    rows = [row for row in manifest if row.scene == name]
+    for row in rows:
+        _check_geometry(folder, row)
     space = LabelSpace.load(folder / LABEL_SPACE)
     size = description.get("size")
-    source = " ".join(
-        str(description[key]) for key in ("dataset", "protocol") if key in description
-    )
+    keys = ("dataset", "protocol")
+    names = dict.fromkeys(str(description[key]) for key in keys if key in description)
     return InspectedScene(
         folder,
         name,
-        [row for row in manifest if row.scene == name],
+        rows,
         next((scan for scan in scans if scan.scene == name), None),
         _defects(finished[name]) if name in finished else None,
         space,
         _classes_of_ids(space, description.get("label_source")),
         (int(size[0]), int(size[1])) if size else None,
-        source or "images and masks",
+        " ".join(names) or "images and masks",
     )
+
+
+def _check_geometry(folder: Path, row: ManifestRow) -> None:
+    for name, numbers, count in (
+        ("pose", row.pose, 16),
+        ("intrinsics", row.intrinsics, 6),
+        ("depth_intrinsics", row.depth_intrinsics, 6),
+        ("depth_to_color", row.depth_to_color, 16),
+    ):
+        if numbers is not None and (len(numbers) != count or not np.isfinite(numbers).all()):
+            raise DatasetError(
+                f"the frame '{row.frame}' of the scene '{row.scene}' in {folder / MANIFEST} has "
+                f"a {name} that is not {count} finite numbers; make it anew with "
+                "'python -m training prepare'"
+            )
 
 
 def _classes_of_ids(space: LabelSpace, source: object) -> npt.NDArray[Any]:

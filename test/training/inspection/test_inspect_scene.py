@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -14,6 +15,10 @@ import pytest
 from training.__main__ import main
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
+from training.data.manifest import ScanRow, write_manifest, write_scans
+from training.data.scan import Scan, write_ply
+from training.inspection.inspected_frame import FrameInspector
+from training.inspection.prepared_scene import open_scene
 from training.projection.geometry import FrameGeometry
 from training.projection.visibility import SurfaceVisibility, share_occluded, visible_by_depth
 
@@ -231,6 +236,45 @@ def test_a_scene_without_points(prepared, tmp_path, scene, wanted):
     page = Page(tmp_path)
     assert wanted in page.text[None]
     assert "plotly.js v" not in page.html  # there is nothing to draw
+
+
+def test_a_damaged_manifest_is_one_sentence(prepared, tmp_path):
+    row = replace(prepared.rows[0], pose=[1.0] * 12)
+    write_manifest(tmp_path, [row])
+    with pytest.raises(DatasetError, match="frame '0' of .* a pose that is not 16 finite numbers"):
+        inspect_scene(tmp_path, "room", tmp_path / "out")
+
+
+def test_scans_and_labels_that_can_not_be_used_are_named(prepared, tmp_path):
+    points = prepared.scan.points[:100].copy()
+    points[3] = np.nan
+    write_ply(tmp_path / "room.ply", Scan(points, prepared.scan.colors[:100]))
+    write_scans(tmp_path, [ScanRow("room", "train", "ply", "room.ply")])
+    files = {name: str(prepared.folder / name) for name in ("0.jpg", "0_depth.png")}
+    cv2.imwrite(str(tmp_path / "label.tiff"), np.zeros((90, 120), np.float32))
+    row = replace(prepared.rows[0], image=files["0.jpg"], label="label.tiff", depth="no.png")
+    write_manifest(tmp_path, [row])
+    space = prepared.folder / "label_space.yaml"
+    (tmp_path / "label_space.yaml").write_bytes(space.read_bytes())
+    inspect_scene(tmp_path, "room", tmp_path / "out")
+    page = Page(tmp_path / "out")
+    assert "1 of its 100 points are not finite numbers." in page.text[None]
+    assert "label.tiff is of shape (90, 120) and type float32" in page.text[1]
+    assert "no.png can't be read" in page.text[1]
+    assert "only frame is shown" in page.text[None]
+
+
+def test_an_unreadable_depth_image_is_not_replaced_by_the_mesh(prepared, tmp_path):
+    scene = open_scene(prepared.folder, "room")
+    inspector = FrameInspector(scene, prepared.scan)
+    scene.rows[0] = replace(scene.rows[0], depth="no.png")
+    frame = inspector.inspect(0)
+    assert frame.projection is None
+    assert frame.missing["points"] == "No points are projected, as the depth image can't be read."
+    scene.rows[0] = replace(prepared.rows[0], depth="0_label.png")
+    assert "no one-channel image of 16 bits" in inspector.inspect(0).missing["depth"]
+    scene.rows[0] = replace(prepared.rows[0], depth_intrinsics=[99, 60, 50, 50, 40, 30])
+    assert "80x60 pixels, its intrinsics are for 99x60" in inspector.inspect(0).missing["points"]
 
 
 def test_an_unknown_scene_is_one_sentence(prepared, tmp_path, capsys):

@@ -36,6 +36,15 @@ def test_points_lie_where_they_project_and_near_ones_on_top():
     assert picture[90, 10].tolist() == [70, 70, 70]  # 200 * 0.35
 
 
+def test_dark_points_are_brighter_than_the_image_and_keep_their_hue():
+    visible = VisiblePoints(np.float32([5, 15]), np.float32([5, 5]), np.array([0, 1], np.uint32))
+    colors = np.array([[50, 50, 50], [10, 20, 40]], np.uint8)
+    picture = points_picture(np.full((10, 20, 3), 255, np.uint8), visible, colors)
+    assert picture[5, 5].tolist() == [115, 115, 115]
+    assert picture[5, 15].tolist() == [29, 58, 115]
+    assert (picture[0] == 89).all()
+
+
 def test_points_move_with_an_image_that_is_shrunk():
     image = np.zeros((300, 1280, 3), np.uint8)
     visible = VisiblePoints(
