@@ -23,6 +23,8 @@ _LIGHTING = {"ambient": 0.92, "diffuse": 0.15, "specular": 0, "roughness": 1, "f
 _CUTS = 10
 _HEADROOM_M = 0.1
 _CEILING_SHARE = 0.12
+_DIAGONAL = 1.9
+"""Of the scene, in the units that the place of Plotly's eye is given in."""
 
 
 def scene_figure(
@@ -63,7 +65,15 @@ def scene_figure(
         for k, name in enumerate("xyz")
     }
     figure.update_layout(
-        scene={**axes, "aspectmode": "data", "dragmode": "turntable", "camera": _view(up, ahead)},
+        scene={
+            **axes,
+            # Not "data", which plotly.js replaces by the present ratio at the first touch of the
+            # mouse: then cuts would stretch the scene.
+            "aspectmode": "manual",
+            "aspectratio": _ratio(high - low, high - low),
+            "dragmode": "turntable",
+            "camera": _view(up, ahead),
+        },
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         paper_bgcolor="white",
         font={"family": "system-ui, sans-serif", "size": 13, "color": "#222"},
@@ -75,6 +85,12 @@ def scene_figure(
     if np.abs(up).max() == 1 and surface is not None:
         _add_cut(figure, up, low, high, cameras)
     return figure
+
+
+def _ratio(extent: Array, whole: Array) -> dict[str, float]:
+    """Sides of the box that is drawn, of one scale: `whole` always has the same diagonal."""
+    sides = extent.astype(np.float64) * (_DIAGONAL / float(np.linalg.norm(whole)))
+    return dict(zip("xyz", sides.tolist(), strict=True))
 
 
 def _surface_trace(surface: ShownSurface, space: LabelSpace) -> Any:
@@ -196,22 +212,22 @@ def _add_cut(
     tops = [float(np.nanmax(sign * camera.lines[:, axis])) + _HEADROOM_M for camera in cameras]
     first = max([top - _CEILING_SHARE * (top - bottom), *tops])
     active = min(int(np.searchsorted(heights, first)), _CUTS - 1)
-    setting = f"scene.{'xyz'[axis]}axis.range"
-    steps = [
-        {
-            "label": "whole" if height == heights[-1] else f"{height:.1f} m",
-            "method": "relayout",
-            "args": [{setting: sorted((sign * bottom, sign * height))}],
-        }
-        for height in heights
-    ]
+    name = f"{'xyz'[axis]}axis"
+    steps: list[dict[str, Any]] = []
+    for height in heights:
+        cut = sorted((sign * bottom, sign * height))
+        extent = high - low
+        extent[axis] = cut[1] - cut[0]
+        change = {f"scene.{name}.range": cut, "scene.aspectratio": _ratio(extent, high - low)}
+        label = "whole" if height == heights[-1] else f"{height:.1f} m"
+        steps.append({"label": label, "method": "relayout", "args": [change]})
     slider = {
         "steps": steps,
         "active": active,
         "currentvalue": {"prefix": "cut at height: "},
         "pad": {"t": 10, "b": 14, "l": 28, "r": 28},
     }
+    chosen = steps[active]["args"][0]
     figure.update_layout(sliders=[slider])
-    figure.layout.scene[f"{'xyz'[axis]}axis"].range = sorted(
-        (sign * bottom, sign * heights[active])
-    )
+    figure.layout.scene[name].range = chosen[f"scene.{name}.range"]
+    figure.layout.scene.aspectratio = chosen["scene.aspectratio"]

@@ -39,7 +39,7 @@ class SceneRecording:
     def __init__(self, path: Path, scene: InspectedScene) -> None:
         try:
             import rerun
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             raise DatasetError(
                 "--rerun needs Rerun: pip install 'rerun-sdk>=0.24'; the page does without it"
             ) from error

@@ -128,6 +128,14 @@ def test_the_cut_starts_below_the_ceiling_and_above_the_cameras(prepared, scene,
     assert steps[-1].label == "whole" and steps[-1].args[0]["scene.zaxis.range"][1] > top
     active = steps[figure.layout.sliders[0].active]
     assert list(active.args[0]["scene.zaxis.range"]) == pytest.approx([low, high])
+    whole = figure.layout.scene
+    for step in steps:  # a metre is as long along every axis, at every cut
+        ratio = step.args[0]["scene.aspectratio"]
+        bottom, cut = step.args[0]["scene.zaxis.range"]
+        scale = ratio["z"] / (cut - bottom)
+        for name, axis in (("x", whole.xaxis), ("y", whole.yaxis)):
+            assert ratio[name] / (axis.range[1] - axis.range[0]) == pytest.approx(scale, rel=1e-4)
+        assert scale == pytest.approx(whole.aspectratio.z / (high - low), rel=1e-4)
 
 
 def test_a_world_whose_y_points_down_is_cut_along_y(prepared, scene):
