@@ -33,7 +33,7 @@ class SceneRecording:
         scene: that is recorded.
 
     Raises:
-        DatasetError: if Rerun is not installed.
+        DatasetError: if Rerun is not installed, or turned off.
     """
 
     def __init__(self, path: Path, scene: InspectedScene) -> None:
@@ -50,8 +50,12 @@ class SceneRecording:
 
     def __enter__(self) -> SceneRecording:
         rr, scene = self._rr, self._scene
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._stream = rr.RecordingStream("seg3d2d", recording_id=scene.name)
+        if not rr.is_enabled(self._stream):
+            raise DatasetError(
+                "--rerun can't record, as the environment variable RERUN turns Rerun off; unset it"
+            )
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._stream.save(self._temporary)
         classes = [(c.id, c.name, c.color) for c in scene.label_space.classes]
         self._log(_WORLD, rr.AnnotationContext(classes), static=True)

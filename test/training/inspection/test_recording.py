@@ -71,3 +71,12 @@ def test_without_rerun_it_is_one_sentence(prepared, tmp_path, monkeypatch, capsy
         "error: --rerun needs Rerun: pip install 'rerun-sdk>=0.24'; the page does without it"
     )
     assert not out.exists()
+
+
+def test_rerun_that_is_turned_off_is_one_sentence(prepared, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("rerun")
+    monkeypatch.setenv("RERUN", "off")
+    out = tmp_path / "out"
+    assert main(["inspect", str(prepared.folder), "room", "--out", str(out), "--rerun"]) == 1
+    assert "the environment variable RERUN turns Rerun off" in capsys.readouterr().err
+    assert not out.exists()
