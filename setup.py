@@ -90,7 +90,7 @@ TRAINING = [
     "plotly>=5.20",  # pages of `inspect`
 ]
 RAY = ["ray>=2.40"]  # scenes on several machines
-RERUN = ["rerun-sdk>=0.20"]
+RERUN = ["rerun-sdk>=0.24"]  # recordings of `inspect`
 PYTEST = ["pytest>=8,<9"]
 MCAP = ["mcap>=1.2", "mcap-ros2-support>=0.5"]
 TEST = [

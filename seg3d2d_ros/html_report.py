@@ -32,7 +32,7 @@ video, img {{ max-width: 100%; height: auto; border: 1px solid #ddd; }}
 .matrix td, .matrix th {{ padding: .1rem .3rem; font-size: .7rem; text-align: right; }}
 .matrix thead th {{ writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }}
 figure {{ margin: 1rem 0; }} figcaption {{ font-size: .85rem; color: #555; }}
-</style>
+{style}</style>
 </head>
 <body>
 <h1>{title}</h1>
@@ -43,7 +43,7 @@ figure {{ margin: 1rem 0; }} figcaption {{ font-size: .85rem; color: #555; }}
 """
 
 
-def write_page(path: Path, *, title: str, introduction: str, body: str) -> None:
+def write_page(path: Path, *, title: str, introduction: str, body: str, style: str = "") -> None:
     """Write a report.
 
     Args:
@@ -51,11 +51,14 @@ def write_page(path: Path, *, title: str, introduction: str, body: str) -> None:
         title: its heading, plain text.
         introduction: a sentence below, plain text.
         body: HTML.
+        style: CSS beside that of all reports.
 
     Raises:
         OSError: if it can't be written.
     """
-    page = _PAGE.format(title=html.escape(title), introduction=html.escape(introduction), body=body)
+    page = _PAGE.format(
+        title=html.escape(title), introduction=html.escape(introduction), body=body, style=style
+    )
     write_file(path, page.encode())
 
 
