@@ -67,14 +67,9 @@ class FrameGeometry:
         )
 
     @property
-    def depth_pose(self) -> npt.NDArray[np.float64]:
-        """Depth camera to world, float64 (4, 4)."""
-        return self.pose @ self.depth_to_color
-
-    @property
-    def cameras_apart(self) -> bool:
-        """Whether the two cameras stand at different places, so that one sees past edges."""
-        return bool(np.abs(self.depth_to_color[:3, 3]).max() > 1e-6)
+    def same_camera(self) -> bool:
+        """Whether both cameras stand at one place and look the same way."""
+        return bool((self.depth_to_color == np.eye(4)).all())
 
 
 def _matrix(numbers: list[float]) -> npt.NDArray[np.float64]:

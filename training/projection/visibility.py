@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,10 @@ from training.data.intrinsics import Array, Intrinsics
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
+from training.projection.depth_test import DepthTolerance, on_measured_surface
 from training.projection.geometry import NEAR_M, FrameGeometry, camera_points, pixels
 from training.projection.splat import splat
-from training.projection.visible_points import NO_POINT, VisiblePoints, from_near_to_far
-
-
-@dataclass(frozen=True)
-class DepthTolerance:
-    """How far from the measured depth a point may lie and still be what was measured.
-
-    Attributes:
-        metres: at any depth.
-        share: of the measured depth; the larger of both counts.
-    """
-
-    metres: float = 0.05
-    share: float = 0.0
-
-
-PUBLISHED_TOLERANCE = DepthTolerance(0.1, 0.05)
-"""|z - d| < max(0.1 m, 5 %)."""
+from training.projection.visible_points import NO_POINT, VisiblePoints, points_in_image
 
 
 def read_depth(path: Path, row: ManifestRow) -> Array:
@@ -66,9 +49,16 @@ def read_depth(path: Path, row: ManifestRow) -> Array:
 
 
 def visible_by_depth(
-    points: Array, geometry: FrameGeometry, depth: Array, *, tolerance: DepthTolerance | None = None
+    points: Array,
+    geometry: FrameGeometry,
+    depth: Array,
+    *,
+    tolerance: DepthTolerance = DepthTolerance(),  # noqa: B008 - immutable
 ) -> VisiblePoints:
     """Points that the colour image shows, by the depth that was measured where they are.
+
+    The test is done in the depth camera's own image, whose size, intrinsics and pose may differ
+    from the colour camera's; no depth is resized.
 
     Args:
         points: float32 (N, 3), metres, world.
@@ -79,42 +69,30 @@ def visible_by_depth(
     Raises:
         ValueError: if the depth image is not of the size that its intrinsics are for.
     """
-    tolerance = tolerance or DepthTolerance()
     camera = geometry.depth_intrinsics
     if depth.shape != (camera.height, camera.width):
         raise ValueError(
             f"the depth image is {depth.shape[1]}x{depth.shape[0]} pixels, its intrinsics are for "
             f"{camera.width}x{camera.height}"
         )
-    index, u, v, z = _in_image(points, geometry.pose, geometry.intrinsics)
-    seen = camera_points(points[index], geometry.depth_pose)
-    column, row = pixels(seen, camera)
-    column, row = np.rint(column), np.rint(row)
-    inside = (seen[:, 2] > NEAR_M) & (column >= 0) & (column < camera.width)
-    inside &= (row >= 0) & (row < camera.height)
-    measured = np.zeros(len(index), np.float32)
-    measured[inside] = depth[row[inside].astype(np.intp), column[inside].astype(np.intp)]
-    allowed = np.maximum(np.float32(tolerance.metres), np.float32(tolerance.share) * measured)
-    kept = np.nonzero((measured > 0) & (np.abs(seen[:, 2] - measured) < allowed))[0]
-    return from_near_to_far(u[kept], v[kept], z[kept], index[kept].astype(np.uint32))
-
-
-def _in_image(
-    points: Array, pose: npt.NDArray[np.float64], intrinsics: Intrinsics
-) -> tuple[npt.NDArray[np.intp], Array, Array, Array]:
-    """Indices of the points inside the image, with column, row and depth."""
-    camera = camera_points(points, pose)
-    index = np.nonzero(camera[:, 2] > NEAR_M)[0]
-    u, v = pixels(camera[index], intrinsics)
-    inside = (
-        (u >= -0.5) & (u < intrinsics.width - 0.5) & (v >= -0.5) & (v < intrinsics.height - 0.5)
-    )
-    index = index[inside]
-    return index, u[inside], v[inside], camera[index, 2]
+    seen = points_in_image(points, geometry)
+    by_depth = seen.camera
+    if not geometry.same_camera:
+        by_depth = camera_points(seen.camera, geometry.depth_to_color)
+        before = np.nonzero(by_depth[:, 2] > NEAR_M)[0]
+        seen, by_depth = seen.part(before), by_depth[before]
+    column, row = pixels(by_depth, camera)
+    return seen.part(
+        np.nonzero(on_measured_surface(depth, column, row, by_depth[:, 2], tolerance))[0]
+    ).visible()
 
 
 class SurfaceVisibility:
     """Visibility by the scan's own mesh, where frames have no depth.
+
+    The mesh's depth is rendered by ray casting, and points are tested against it by the same rule
+    as against a measured depth. What the scan lacks hides nothing, so that points behind a hole of
+    the mesh are taken; a coarse depth image keeps points away from the edges of holes and things.
 
     Args:
         scan: points and faces.
@@ -123,7 +101,10 @@ class SurfaceVisibility:
         DatasetError: if the scan has no faces.
     """
 
-    TOLERANCE_M = 0.05
+    LONG_SIDE = 160
+    """Of the depth image that is rendered, pixels; about a voxel of 2.5 cm at 3 m."""
+    HIDDEN_M = 0.05
+    """A point is occluded if the mesh meets its ray more than this before it, along the ray."""
 
     def __init__(self, scan: Scan) -> None:
         import open3d as o3d
@@ -141,21 +122,45 @@ class SurfaceVisibility:
             self._tensor(np.ascontiguousarray(scan.faces, np.uint32)),
         )
 
-    def visible(self, geometry: FrameGeometry) -> VisiblePoints:
-        """Points that the colour image shows, those hidden by the mesh left out."""
-        index, u, v, z = _in_image(self._points, geometry.pose, geometry.intrinsics)
-        kept = ~self.occluded(index, geometry)
-        return from_near_to_far(u[kept], v[kept], z[kept], index[kept].astype(np.uint32))
+    def depth(self, intrinsics: Intrinsics, pose: npt.NDArray[np.float64]) -> Array:
+        """Depth of the mesh through the pixel centres, float32 (h, w), metres, 0 = none."""
+        ways = intrinsics.rays() @ pose[:3, :3].T.astype(np.float32)
+        # The directions have z = 1 in the optical frame, so the distance of the hit is the depth.
+        met: Array = self._caster.cast_rays(self._rays(pose, ways), nthreads=1)["t_hit"].numpy()
+        return np.where(np.isfinite(met), met, 0).reshape(intrinsics.height, intrinsics.width)
+
+    def _rays(self, pose: npt.NDArray[np.float64], ways: Array) -> Any:
+        eyes = np.broadcast_to(pose[:3, 3].astype(np.float32), ways.shape)
+        return self._tensor(np.concatenate([eyes, ways], 1))
+
+    def visible(
+        self,
+        geometry: FrameGeometry,
+        *,
+        tolerance: DepthTolerance = DepthTolerance(),  # noqa: B008 - immutable
+    ) -> VisiblePoints:
+        """Points that the colour image shows."""
+        image = geometry.intrinsics
+        scale = min(1.0, self.LONG_SIDE / max(image.width, image.height))
+        small = image.scaled(
+            max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        )
+        at_one_place = FrameGeometry(geometry.pose, image, small, np.eye(4))
+        rendered = self.depth(small, geometry.pose)
+        return visible_by_depth(self._points, at_one_place, rendered, tolerance=tolerance)
 
     def occluded(self, index: npt.NDArray[Any], geometry: FrameGeometry) -> npt.NDArray[np.bool_]:
-        """Whether the mesh lies more than the tolerance before each of these points."""
-        eye = geometry.pose[:3, 3].astype(np.float32)
-        way = self._points[index] - eye
-        length = np.linalg.norm(way, axis=1, keepdims=True)
-        way *= np.maximum(1 - np.float32(self.TOLERANCE_M) / length, 0)
-        rays = np.concatenate([np.broadcast_to(eye, way.shape), way], 1)
+        """Whether the mesh lies more than ``HIDDEN_M`` before each of these points.
+
+        Args:
+            index: of the scan's points, (K,).
+            geometry: whose colour camera looks.
+        """
+        ways = self._points[index] - geometry.pose[:3, 3].astype(np.float32)
+        length = np.linalg.norm(ways, axis=1, keepdims=True)
+        ways *= np.maximum(1 - np.float32(self.HIDDEN_M) / np.maximum(length, 1e-6), 0)
         return self._caster.test_occlusions(
-            self._tensor(rays), tnear=0.0, tfar=1.0, nthreads=1
+            self._rays(geometry.pose, ways), tnear=0.0, tfar=1.0, nthreads=1
         ).numpy()
 
     def share_occluded(self, visible: VisiblePoints, geometry: FrameGeometry) -> float:

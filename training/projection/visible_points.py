@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.intrinsics import Array
+from training.projection.geometry import NEAR_M, FrameGeometry, camera_points, pixels
 
 NO_POINT = 0xFFFFFFFF
 """Where a map of point indices has none."""
@@ -33,19 +34,54 @@ class VisiblePoints:
         return len(self.index)
 
 
-def from_near_to_far(u: Array, v: Array, z: Array, index: npt.NDArray[np.uint32]) -> VisiblePoints:
-    """Order points by depth, points of the very same depth by index.
+@dataclass(frozen=True, eq=False)
+class PointsInImage:
+    """Points inside the colour image, visible or not, in the order of the scan.
 
-    Args:
+    Attributes:
         u: columns, float32 (K,), pixels.
         v: rows, likewise.
-        z: depths in the colour camera's frame, float32 (K,), metres, above 0.
-        index: of the scan's points, ascending, uint32 (K,).
+        camera: the points in the colour camera's frame, float32 (K, 3), metres.
+        index: of the scan's points, ascending, int64 (K,).
     """
-    # Positive floats sort like their bits, and sorting one 64-bit key is several times as fast as
-    # a stable argsort.
-    keys = z.view(np.uint32).astype(np.uint64) << np.uint64(32)
-    keys |= np.arange(len(z), dtype=np.uint64)
-    keys.sort()
-    order = (keys & np.uint64(0xFFFFFFFF)).astype(np.intp)
-    return VisiblePoints(u[order], v[order], index[order])
+
+    u: Array
+    v: Array
+    camera: Array
+    index: npt.NDArray[np.intp]
+
+    def part(self, rows: npt.NDArray[np.intp]) -> PointsInImage:
+        """Some of them, in ascending order."""
+        return PointsInImage(self.u[rows], self.v[rows], self.camera[rows], self.index[rows])
+
+    def visible(self) -> VisiblePoints:
+        """All of them as visible points; those of the very same depth by index."""
+        # Positive floats sort like their bits, and sorting one 64-bit key is several times as
+        # fast as a stable argsort.
+        keys = np.ascontiguousarray(self.camera[:, 2]).view(np.uint32).astype(np.uint64)
+        keys <<= np.uint64(32)
+        keys |= np.arange(len(keys), dtype=np.uint64)
+        keys.sort()
+        order = (keys & np.uint64(0xFFFFFFFF)).astype(np.intp)
+        return VisiblePoints(self.u[order], self.v[order], self.index[order].astype(np.uint32))
+
+
+def points_in_image(points: Array, geometry: FrameGeometry) -> PointsInImage:
+    """Points that fall into the colour image.
+
+    Args:
+        points: float32 (N, 3), metres, world.
+        geometry: of the frame.
+    """
+    image = geometry.intrinsics
+    camera = camera_points(points, geometry.pose)
+    x, y, z = camera.T
+    # The image's edges as planes through the camera, so that only what is inside gets divided.
+    inside = z > np.float32(NEAR_M)
+    inside &= x >= np.float32((-0.5 - image.cx) / image.fx) * z
+    inside &= x < np.float32((image.width - 0.5 - image.cx) / image.fx) * z
+    inside &= y >= np.float32((-0.5 - image.cy) / image.fy) * z
+    inside &= y < np.float32((image.height - 0.5 - image.cy) / image.fy) * z
+    index = np.nonzero(inside)[0]
+    camera = camera.T[:, index].T
+    return PointsInImage(*pixels(camera, image), camera, index)
