@@ -80,6 +80,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=True,
         help="also reconstruct each room as a mesh, as a scanner would (about 4 MB and 1.5 s each)",
     )
+    parser.add_argument(
+        "--sens",
+        action=argparse.BooleanOptionalAction,
+        help="also write each room's frames as one .sens file, as ScanNet's recordings are (with "
+        "--trajectory; not without)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -113,6 +119,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Render; returns the exit status."""
     if arguments.carrier and not arguments.trajectory:
         print("rooms: --carrier is for recordings; give --trajectory FRAMES too", file=sys.stderr)
+        return 1
+    if arguments.sens and arguments.format != "scannet":
+        print(f"rooms: --sens is not for --format {arguments.format}", file=sys.stderr)
         return 1
     try:
         # Imported here, so that the other verbs do without these libraries.

@@ -58,6 +58,7 @@ def render_dataset(arguments: argparse.Namespace) -> None:
             arguments.scan,
             arguments.depth_size or size,
             layout,
+            arguments.sens if arguments.sens is not None else bool(arguments.trajectory),
         )
         for split, rooms in splits.items()
         for position, index in enumerate(rooms)

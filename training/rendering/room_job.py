@@ -36,6 +36,7 @@ class RoomJob:
         scan: whether to reconstruct the room's mesh too.
         depth_size: width and height of depth images.
         layout: of the files.
+        sens: whether to write the pictures as a recording too; only ScanNet's layout has one.
     """
 
     out: Path
@@ -50,6 +51,7 @@ class RoomJob:
     scan: bool
     depth_size: tuple[int, int]
     layout: RoomLayout
+    sens: bool = False
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ millimetres, 0 = none), label/000000.png (uint8 NYU-40 ids, 0 = none), instance/
 (uint8, 0 = none), pose/000000.txt (4x4 camera-to-world), intrinsics_color.txt and
 intrinsics_depth.txt (4x4). Colour and depth camera stand at one place.
 `<root>/splits/{train,val}.txt` name the scenes. `<root>/scans/sceneXXXX_00/` holds the
-reconstructed mesh.
+reconstructed mesh with its annotation and, where asked for, the frames as a recording.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ from numpy.typing import NDArray
 from training.data.intrinsics import Intrinsics
 from training.rendering.layout import FurnishedRoom
 from training.rendering.layouts.layout import RoomLayout, finished_folder, write_image
+from training.rendering.layouts.scannet_annotation import (
+    write_annotation,
+    write_label_table,
+    write_summary,
+)
+from training.rendering.layouts.sens_writer import write_sens
 from training.rendering.mesh import Array
 from training.rendering.render import GroundTruth
 from training.rendering.room_frames import rendered_frames, room_cameras
@@ -45,36 +51,56 @@ def write_splits(root: Path, splits: dict[str, list[str]]) -> None:
 
 
 class ScanNetLayout(RoomLayout):
-    """ScanNet's frames and reconstructed meshes."""
+    """ScanNet's frames, reconstructed meshes and recordings."""
 
     def frames_done(self, job: RoomJob) -> bool:
         """Whether the scene's frames are finished."""
         return (job.out / FRAMES / job.name).exists()
 
     def done(self, job: RoomJob) -> bool:
-        """Whether frames and mesh are finished."""
-        return self.frames_done(job) and (not job.scan or (job.out / SCANS / job.name).exists())
+        """Whether frames, mesh and recording are finished."""
+        return (
+            self.frames_done(job)
+            and (not job.scan or _mesh(job).exists())
+            and (not job.sens or _recording(job).exists())
+        )
 
     def write(
         self, job: RoomJob, furnished: FurnishedRoom, rng: np.random.Generator
     ) -> Iterator[int]:
-        """Write what is missing of mesh and frames."""
-        scan_folder = job.out / SCANS / job.name
-        if job.scan and not scan_folder.exists():
-            with finished_folder(scan_folder) as folder:
-                write_scan(folder, job.name, scan_room(furnished, job.scan_rng()))
-        if self.frames_done(job):
-            return
+        """Write what is missing of mesh, frames and recording."""
         cameras = room_cameras(job, rng)
-        with SceneWriter(job.out / FRAMES / job.name, cameras.color, cameras.depth) as writer:
-            for frame in rendered_frames(job, furnished, cameras, rng):
-                writer.add(frame.color, frame.truth, frame.depth, frame.pose, frame.quality)
-                yield 1
+        scan_folder = job.out / SCANS / job.name
+        if job.scan or job.sens:
+            scan_folder.mkdir(parents=True, exist_ok=True)
+            write_summary(scan_folder, job.name, job.kind, cameras, job.frames)
+        if job.scan and not _mesh(job).exists():
+            mesh = scan_room(furnished, job.scan_rng())
+            write_annotation(scan_folder, job.name, mesh)
+            write_scan(scan_folder, job.name, mesh)
+        frames_folder = job.out / FRAMES / job.name
+        if not self.frames_done(job):
+            with SceneWriter(frames_folder, cameras.color, cameras.depth) as writer:
+                for frame in rendered_frames(job, furnished, cameras, rng):
+                    writer.add(frame.color, frame.truth, frame.depth, frame.pose, frame.quality)
+                    yield 1
+        if job.sens and not _recording(job).exists():
+            write_sens(_recording(job), frames_folder)
 
     def finish(self, out: Path, splits: dict[str, list[int]], jobs: Sequence[RoomJob]) -> None:
-        """Write the lists of scenes."""
+        """Write the lists of scenes and the table of labels."""
         names = {job.index: job.name for job in jobs}
         write_splits(out, {split: [names[k] for k in rooms] for split, rooms in splits.items()})
+        write_label_table(out)
+
+
+def _mesh(job: RoomJob) -> Path:
+    """The last file of a room's mesh that is written."""
+    return job.out / SCANS / job.name / f"{job.name}_vh_clean_2.labels.ply"
+
+
+def _recording(job: RoomJob) -> Path:
+    return job.out / SCANS / job.name / f"{job.name}.sens"
 
 
 class SceneWriter:
