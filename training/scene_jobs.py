@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from training.data.labelled_frames import DatasetError
@@ -15,6 +16,7 @@ from training.data.labelled_frames import DatasetError
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+LOOPBACK = "127.0.0.1"
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 """Scenes run side by side, so each takes one thread; libraries read this when they are loaded."""
 
@@ -68,27 +70,25 @@ def _start_worker() -> None:
 def _with_ray(
     work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, address: str
 ) -> Iterator[Result]:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise DatasetError(
-            "--ray needs Ray on every machine: pip install ray; --workers does without"
-        ) from error
+    ray = _import_ray(local=address == "local")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address == "local":
-        options |= {
-            "num_cpus": workers,
-            "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
-        }
+        options |= {"num_cpus": workers, "include_dashboard": False}
+    # Workers find this package where it is here, whatever folder they are started in.
+    places = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
+    variables = ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     try:
-        ray.init(address=address, runtime_env={"env_vars": ONE_THREAD}, **options)
+        ray.init(address=address, runtime_env={"env_vars": variables}, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise DatasetError(
             f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head'"
         ) from error
     try:
+        if address == "local" and ray.util.get_node_ip_address() != LOOPBACK:
+            raise DatasetError(
+                "a Ray that was loaded before listens to the network, not only to this machine; "
+                "use --workers without --ray"
+            )
         task = ray.remote(num_cpus=1)(work)
         waiting = list(jobs)[::-1]
         running: list[Any] = []
@@ -98,5 +98,24 @@ def _with_ray(
             done, running = ray.wait(running)
             for result in done:
                 yield ray.get(result)
+    except ray.exceptions.RayTaskError as error:  # its text is the traceback of the other machine
+        raise error.cause from error
+    except ray.exceptions.RayError as error:
+        raise DatasetError(f"the Ray cluster at '{address}' lost a scene ({error})") from error
     finally:
         ray.shutdown()
+
+
+def _import_ray(*, local: bool) -> Any:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if local:
+        # Ray listens on all interfaces unless it takes this machine for one that can't be part of
+        # a cluster; it looks when it is imported, its processes when they start.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise DatasetError(
+            "--ray needs Ray on every machine: pip install ray; --workers does without"
+        ) from error
+    return ray

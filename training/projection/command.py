@@ -56,9 +56,9 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 def _project(arguments: argparse.Namespace) -> int:
     if arguments.legacy and (arguments.rule != "auto" or arguments.tolerance is not None):
         arguments.refuse("--rule and --tolerance are not for --legacy, which is a rule of its own")
+    from training.projection.depth_test import DepthTolerance
     from training.projection.project_scenes import project_scenes
     from training.projection.scene_projection import ProjectionRule
-    from training.projection.visibility import DepthTolerance
 
     tolerance = DepthTolerance(*(arguments.tolerance or ()))
     folder = "legacy_maps" if arguments.legacy else "visible_points"

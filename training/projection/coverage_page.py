@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""What `project` found, as a page for people: coverage, hidden points, pictures."""
+"""What `project` found, as a page for people: coverage, occluded points, pictures."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def _rule_text(rule: ProjectionRule) -> str:
     if rule.tolerance.share:
         tolerance += f" or {100 * rule.tolerance.share:g} %"
     return {
-        "auto": f"visible by depth ({tolerance}), or by the scan's mesh where there is no depth",
-        "depth": f"visible by depth ({tolerance})",
-        "mesh": "visible by the scan's mesh",
+        "auto": f"visible by depth, or where there is none by the scan's mesh, {tolerance}",
+        "depth": f"visible by depth, {tolerance}",
+        "mesh": f"visible by the scan's mesh, {tolerance}",
     }[rule.visibility]
 
 
@@ -85,18 +85,16 @@ def _explanation(rule: ProjectionRule) -> str:
     text = (
         "Coverage: share of the image's pixels that have a point of their own, the mean over "
         f"frames. Cells: share of the feature cells of {CELL} x {CELL} pixels that have a point. "
-        "Hidden: share of those covered whose point lies behind the scan's own mesh as seen from "
+        "Occluded: share of those covered whose point lies behind the scan's own mesh as seen from "
         f"the camera, found by rays in up to {LOOKED_THROUGH} frames of each scene that has faces. "
     )
     if rule.legacy:
         return text + "Pixels are counted before the published dilation, cells after it."
-    if rule.visibility != "depth":
-        return text + "Where the mesh decided itself, nothing can be hidden by it."
     return text
 
 
 def _published() -> list[tuple[str, float]]:
-    return [(f"the paper: {name}", value) for name, value in PUBLISHED_COVERAGE.items()]
+    return [(f"{name}, as published", value) for name, value in PUBLISHED_COVERAGE.items()]
 
 
 def _figures_table(
@@ -111,8 +109,8 @@ def _figures_table(
             "by",
             "coverage, %",
             "cells, %",
-            "hidden of pixels, %",
-            "hidden of cells, %",
+            "occluded of pixels, %",
+            "occluded of cells, %",
         )
     )
     lines = [f"<tr>{head}</tr>"]
@@ -131,14 +129,14 @@ def _figures_table(
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     for name, value in published:
         lines.append(
-            f"<tr><td>{html.escape(name)}</td><td></td><td></td><td>published</td>"
+            f"<tr><td>{html.escape(name)}</td><td></td><td></td><td></td>"
             f"<td>{_bar(value)}</td><td></td><td></td><td></td></tr>"
         )
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
 def _bar(value: float | None) -> str:
-    width = 0.6 * (value or 0)
+    width = 2 * (value or 0)
     return f'<span class="bar" style="width:{width:.0f}px"></span> {_number(value)}'
 
 

@@ -26,6 +26,8 @@ from training.projection.visible_points import NO_POINT
 
 WIDTH = 480
 """Of a picture, pixels."""
+_DOT = 2
+"""Of a point, pixels."""
 _DIMMED = 0.35
 _QUALITY = 85
 _UNLABELLED = (160, 160, 160)
@@ -127,4 +129,5 @@ def _index_map(job: ProjectionJob, row: ManifestRow, height: int) -> npt.NDArray
     x, y = WIDTH / image_width, height / image_height
     # corners stay corners
     matrix = [[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5]]
-    return splat(file.load(row.frame), height, WIDTH, matrix=matrix)
+    dots = splat(file.load(row.frame), height, WIDTH, _DOT, matrix=matrix)
+    return dots.repeat(_DOT, 0).repeat(_DOT, 1)[:height, :WIDTH]

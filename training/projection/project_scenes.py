@@ -47,7 +47,7 @@ class ProjectedScenes:
             if figures["projected"]:
                 line += f", {figures['coverage']:.2f} % of the pixels covered"
             if figures["occluded"] is not None:
-                line += f", {figures['occluded']:.2f} % of these by a hidden point"
+                line += f", {figures['occluded']:.2f} % of these by an occluded point"
             lines.append(line)
         reasons = Counter(r for scene in self.scenes for r in scene.not_projected.values())
         lines += [f"  {count:6} not projected: {reason}" for reason, count in reasons.most_common()]

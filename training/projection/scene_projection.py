@@ -21,6 +21,7 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow, ScanRow
 from training.data.open_scan import open_scan
 from training.data.scan import Scan
+from training.projection.depth_test import DepthTolerance
 from training.projection.geometry import FrameGeometry
 from training.projection.legacy import LegacyMap, legacy_map, legacy_pixel_map, read_depth_exactly
 from training.projection.legacy_file import LegacyMapsFile, write_legacy_maps
@@ -33,7 +34,6 @@ from training.projection.scene_figures import (
 from training.projection.scene_file import SceneHeader, points_sha256, scene_path
 from training.projection.splat import splat
 from training.projection.visibility import (
-    DepthTolerance,
     SurfaceVisibility,
     read_depth,
     visible_by_depth,
@@ -51,7 +51,7 @@ RULES_VERSION = 1
 CELL = 8
 """Stride in pixels of the feature cells that figures are given for."""
 LOOKED_THROUGH = 4
-"""Frames of a scene in which hidden points are counted: rays are slower than all the rest."""
+"""Frames of a scene in which occluded points are counted: rays are slower than all the rest."""
 
 Map = npt.NDArray[np.uint32]
 
@@ -62,7 +62,7 @@ class ProjectionRule:
 
     Attributes:
         visibility: depth, mesh, or auto: by depth where the frame has it, else by the mesh.
-        tolerance: of the comparison with depth.
+        tolerance: of the comparison with the depth, that of the mesh likewise.
         legacy: the published rule instead.
     """
 
@@ -209,7 +209,7 @@ class SceneProjection:
 
         Args:
             row: the frame.
-            look_through: whether to count the hidden points, where the scan has faces.
+            look_through: whether to count the occluded points, where the scan has faces.
 
         Returns:
             What is stored of it, a LegacyMap by the published rule, and what was found.
@@ -264,7 +264,7 @@ class SceneProjection:
 
     def _visible(self, row: ManifestRow, geometry: FrameGeometry, by: str) -> VisiblePoints:
         if by == "mesh":
-            return self._surface.visible(geometry)
+            return self._surface.visible(geometry, tolerance=self._rule.tolerance)
         path = self._folder / str(row.depth)
         try:
             depth = read_depth(path, row)
