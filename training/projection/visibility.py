@@ -18,6 +18,7 @@ from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.projection.depth_test import DepthTolerance, on_measured_surface
 from training.projection.geometry import NEAR_M, FrameGeometry, camera_points, pixels
+from training.projection.parallax import BASELINE_M, hidden_by_parallax
 from training.projection.splat import splat
 from training.projection.visible_points import NO_POINT, VisiblePoints, points_in_image
 
@@ -57,8 +58,10 @@ def visible_by_depth(
 ) -> VisiblePoints:
     """Points that the colour image shows, by the depth that was measured where they are.
 
+    FIGURES
     The test is done in the depth camera's own image, whose size, intrinsics and pose may differ
-    from the colour camera's; no depth is resized.
+    from the colour camera's; no depth is resized. Where the cameras stand apart, what the depth
+    image has twice the tolerance before a point in the colour camera's view hides it too.
 
     Args:
         points: float32 (N, 3), metres, world.
@@ -80,11 +83,15 @@ def visible_by_depth(
     if not geometry.same_camera:
         by_depth = camera_points(seen.camera, geometry.depth_to_color)
         before = np.nonzero(by_depth[:, 2] > NEAR_M)[0]
-        seen, by_depth = seen.part(before), by_depth[before]
+        seen, by_depth = seen.part(before), np.take(by_depth.T, before, axis=1).T
     column, row = pixels(by_depth, camera)
-    return seen.part(
+    seen = seen.part(
         np.nonzero(on_measured_surface(depth, column, row, by_depth[:, 2], tolerance))[0]
-    ).visible()
+    )
+    if tolerance.local_plane and np.linalg.norm(geometry.depth_to_color[:3, 3]) > BASELINE_M:
+        hidden = hidden_by_parallax(seen.camera, geometry, depth, 2 * tolerance.metres)
+        seen = seen.part(np.nonzero(~hidden)[0])
+    return seen.visible()
 
 
 class SurfaceVisibility:

@@ -41,7 +41,8 @@ class PointsInImage:
     Attributes:
         u: columns, float32 (K,), pixels.
         v: rows, likewise.
-        camera: the points in the colour camera's frame, float32 (K, 3), metres.
+        camera: the points in the colour camera's frame, float32 (K, 3), metres; each coordinate
+            is contiguous.
         index: of the scan's points, ascending, int64 (K,).
     """
 
@@ -52,7 +53,8 @@ class PointsInImage:
 
     def part(self, rows: npt.NDArray[np.intp]) -> PointsInImage:
         """Some of them, in ascending order."""
-        return PointsInImage(self.u[rows], self.v[rows], self.camera[rows], self.index[rows])
+        camera = np.take(self.camera.T, rows, axis=1).T
+        return PointsInImage(self.u[rows], self.v[rows], camera, self.index[rows])
 
     def visible(self) -> VisiblePoints:
         """All of them as visible points; those of the very same depth by index."""
@@ -83,5 +85,5 @@ def points_in_image(points: Array, geometry: FrameGeometry) -> PointsInImage:
     inside &= y >= np.float32((-0.5 - image.cy) / image.fy) * z
     inside &= y < np.float32((image.height - 0.5 - image.cy) / image.fy) * z
     index = np.nonzero(inside)[0]
-    camera = camera.T[:, index].T
+    camera = np.take(camera.T, index, axis=1).T
     return PointsInImage(*pixels(camera, image), camera, index)
