@@ -7,7 +7,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +42,7 @@ def run_scene_jobs(
             the same files; ``local`` for a private one on this machine.
 
     Raises:
-        DatasetError: if Ray is asked for and can't be had.
+        DatasetError: if Ray is asked for and can't be had, or a process is killed.
         Exception: what a job raises; jobs that are then under way are given up.
     """
     if ray_address is not None:
@@ -47,19 +50,36 @@ def run_scene_jobs(
     elif workers == 1:
         yield from map(work, jobs)
     else:
-        before = {name: os.environ.get(name) for name in ONE_THREAD}
-        os.environ.update(ONE_THREAD)
-        try:
-            # Fresh processes, because native thread pools do not survive a fork.
-            context = multiprocessing.get_context("spawn")
-            with context.Pool(min(workers, max(len(jobs), 1)), _start_worker) as pool:
-                yield from pool.imap_unordered(work, jobs)
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+        yield from _with_processes(work, jobs, workers)
+
+
+def _with_processes(
+    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
+) -> Iterator[Result]:
+    variables = {name: os.environ.get(name) for name in ONE_THREAD}
+    others = set(multiprocessing.active_children())
+    # Fresh processes, because native thread pools do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    processes = min(workers, max(len(jobs), 1))
+    executor = ProcessPoolExecutor(processes, context, _start_worker)
+    os.environ.update(ONE_THREAD)
+    try:
+        for future in as_completed([executor.submit(work, job) for job in jobs]):
+            yield future.result()
+        executor.shutdown()
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "a worker process was killed, perhaps because memory ran out; try fewer --workers"
+        ) from error
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        for name, value in variables.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _start_worker() -> None:
@@ -70,6 +90,7 @@ def _start_worker() -> None:
 def _with_ray(
     work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, address: str
 ) -> Iterator[Result]:
+    _check_address(address)
     ray = _import_ray(local=address == "local")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address == "local":
@@ -80,9 +101,7 @@ def _with_ray(
     try:
         ray.init(address=address, runtime_env={"env_vars": variables}, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise DatasetError(
-            f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head'"
-        ) from error
+        raise _no_cluster(address, error) from error
     try:
         if address == "local" and ray.util.get_node_ip_address() != LOOPBACK:
             raise DatasetError(
@@ -104,6 +123,25 @@ def _with_ray(
         raise DatasetError(f"the Ray cluster at '{address}' lost a scene ({error})") from error
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Ask whether anything is there, because Ray tries for more than a minute."""
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator:  # auto and local
+        return
+    if not port.isdecimal():
+        raise DatasetError(f"'{address}' is no address of a Ray cluster, such as 10.0.0.1:6379")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head'"
+    )
 
 
 def _import_ray(*, local: bool) -> Any:
