@@ -30,7 +30,7 @@ class DepthTolerance:
             pixel's depth.
     """
 
-    metres: float = 0.05
+    metres: float = 0.04
     share: float = 0.0
     local_plane: bool = True
 
