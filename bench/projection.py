@@ -34,17 +34,17 @@ from training.projection.visible_points import points_in_image
 from training.scene_jobs import ONE_THREAD
 
 NAME = "projection"
-MEASURED = """CPU time of one process of one thread, a frame at a time. Points are spread evenly over
-the scan of a room made in code; depth images of 640x480 are rendered. view: where the camera stands
-in the room, a part of whose points it has in view; close: only points in view, as many. Compared
-from points, pose and depth in memory to a map of point indices for the feature cells of 8 pixels:
-the published loop (each point in turn as that code has it, its colour picture left out), its rule
-as project --legacy computes it, and visibility by depth with splatting. They take turns frame by
-frame. speed_up: ratio of the medians, the loop by ours. project: all that the verb does for a
-frame, from reading the depth PNG to the encoded points and the figures; counting occluded points,
-done for 4 frames of a scene, is its own column."""
+MEASURED = """CPU time of one process of one thread, a frame at a time. Points are spread evenly
+over the scan of a room made in code; depth images of 640x480 are rendered. room: all points of the
+room, a part of which the camera has in view; in view: only such points, as many. Compared from
+points, pose and depth in memory to a map of point indices for the feature cells of 8 pixels: the
+published loop (each point in turn, array elements read where they are needed, the colour picture
+that it makes included), its rule as project --legacy computes it, and visibility by depth with
+splatting. They take turns frame by frame. speed_up: ratio of the medians, the loop by ours.
+project: all that the verb does for a frame, from reading the depth PNG to the encoded points and
+the figures; counting occluded points, done for 4 frames of a scene, is its own column."""
 
-LEAST_SPEED_UP = 100
+LEAST_SPEED_UP = 20
 LEAST_FRAMES_PER_S = 25
 FOV = 1.08
 
@@ -89,7 +89,7 @@ def main() -> int:
     report = Report(NAME, MEASURED, vars(arguments))
     room = Room.make(arguments.points, arguments.frames)
     for size in arguments.sizes:
-        for case in ("view", "close"):
+        for case in ("room", "in view"):
             with tempfile.TemporaryDirectory() as folder:
                 frames = [room.frame(Path(folder), k, size, case) for k in range(arguments.frames)]
                 measure(report, size, case, frames, Path(folder), arguments.rounds)
@@ -99,7 +99,9 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, default=200_000, help="of the scan (%(default)s)")
+    parser.add_argument(
+        "--points", type=int, default=200_000, help="at least, of the scan (%(default)s)"
+    )
     parser.add_argument("--frames", type=int, default=4, help="views of the room (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="for each frame (%(default)s)")
     parser.add_argument("--sizes", nargs="+", type=image_size, default=[(640, 480), (1296, 968)])
@@ -135,7 +137,7 @@ class Room:
         furnished = furnish("living_room", None, np.random.default_rng(3))
         mesh = scan_room(furnished, np.random.default_rng(0))
         surface = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
-        more = spread_points(surface, points - len(mesh.vertices), 0)
+        more = spread_points(surface, max(0, points - len(mesh.vertices)), 0)
         poses = choose_views(furnished, views, FOV, np.random.default_rng(0))
         return cls(scan_of([mesh.vertices, more], mesh.faces), surface, furnished.scene, poses)
 
@@ -156,7 +158,7 @@ class Room:
             depth_intrinsics=depth_camera.row(),
         )
         geometry = FrameGeometry.from_row(row)
-        scan = self.scan if case == "view" else self._points_in_view(geometry)
+        scan = self.scan if case == "room" else self._points_in_view(geometry)
         return Frame(scan, row, geometry, read_depth_exactly(file, row), read_depth(file, row))
 
     def _points_in_view(self, geometry: FrameGeometry) -> Scan:
@@ -206,7 +208,7 @@ def measure(
         return splat(visible, size[1], size[0], 8)
 
     runs: dict[str, Callable[[Frame], Any]] = {
-        "loop": lambda frame: legacy_map(loop_pixel_map(frame.scan.points, frame)).points,
+        "loop": lambda frame: legacy_map(loop_pixel_map(frame)).points,
         "legacy": lambda frame: legacy_map(vector_pixel_map(frame.scan.points, frame)).points,
         "ours": ours,
         "project": project,
@@ -241,14 +243,14 @@ def measure(
         speed_up=median["loop"] / median["ours"],
         frames_per_s=1e3 / median["project"],
     )
-    report.require(f"cells in which project --legacy differs, {label} {case}", unequal, at_most=0)
+    report.require(f"cells in which project --legacy differs, {label}, {case}", unequal, at_most=0)
     report.require(
-        f"times as fast as the published loop, {label} {case}",
+        f"times as fast as the published loop, {label}, {case}",
         median["loop"] / median["ours"],
         at_least=LEAST_SPEED_UP,
     )
     report.require(
-        f"frames a second on one core, {label} {case}",
+        f"frames a second on one core, {label}, {case}",
         1e3 / median["project"],
         at_least=LEAST_FRAMES_PER_S,
     )
@@ -260,8 +262,9 @@ def vector_pixel_map(points: npt.NDArray[np.float32], frame: Frame) -> Map:
     return legacy_pixel_map(points, geometry.pose, geometry.intrinsics, frame.exact_depth)
 
 
-def loop_pixel_map(points: npt.NDArray[np.float32], frame: Frame) -> Map:
+def loop_pixel_map(frame: Frame) -> Map:
     """The published rule in its published form: matrices at once, then each point in turn."""
+    points, colors = frame.scan.points, frame.scan.colors.astype(float)
     camera = frame.geometry.intrinsics
     height, width = camera.height, camera.width
     matrix = np.eye(4)
@@ -270,22 +273,21 @@ def loop_pixel_map(points: npt.NDArray[np.float32], frame: Frame) -> Map:
     seen = (matrix @ (np.linalg.inv(frame.geometry.pose) @ homogeneous.T)).T
     seen[:, :2] /= seen[:, 2:3]
     with np.errstate(invalid="ignore"):
-        cut = seen.astype(int)
+        p = seen.astype(int)
     depth = cv2.resize(frame.exact_depth, (width, height), interpolation=cv2.INTER_NEAREST)
-    result = np.zeros((height, width), np.uint32)
-    for number in range(len(cut)):
-        if not (0 <= cut[number, 0] < width and 0 <= cut[number, 1] < height):
+    picture = np.zeros((width, height, 3))
+    result = np.zeros((width, height))
+    for k in range(len(p)):
+        if not (0 <= p[k, 1] < height and 0 <= p[k, 0] < width and p[k, 2] > 0):
             continue
-        if cut[number, 2] <= 0:
+        if depth[p[k, 1], p[k, 0]] == 0 or abs(p[k, 2] - depth[p[k, 1], p[k, 0]]) > 2:
             continue
-        measured = depth[cut[number, 1], cut[number, 0]]
-        if measured == 0:
+        if abs(p[k, 2] - depth[p[k, 1], p[k, 0]]) / depth[p[k, 1], p[k, 0]] > 0.5:
             continue
-        difference = abs(cut[number, 2] - measured)
-        if difference > 2 or difference / measured > 0.5:
-            continue
-        result[cut[number, 1], cut[number, 0]] = number
-    return result
+        for channel in range(3):
+            picture[p[k, 0], p[k, 1], channel] = colors[k, 2 - channel]
+        result[p[k, 0], p[k, 1]] = k
+    return result.T.astype(np.uint32)
 
 
 if __name__ == "__main__":
