@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,3 +114,9 @@ def pixels(camera: Array, intrinsics: Intrinsics) -> tuple[Array, Array]:
     u = camera[:, 0] * inverse * np.float32(intrinsics.fx) + np.float32(intrinsics.cx)
     v = camera[:, 1] * inverse * np.float32(intrinsics.fy) + np.float32(intrinsics.cy)
     return u, v
+
+
+@functools.lru_cache(maxsize=4)
+def directions(intrinsics: Intrinsics) -> Array:
+    """Rays through the pixel centres with z = 1 in the optical frame, float32 (3, h w)."""
+    return np.ascontiguousarray(intrinsics.rays().T)

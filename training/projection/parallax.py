@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import functools
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from training.data.intrinsics import Array, Intrinsics
-from training.projection.geometry import NEAR_M, FrameGeometry, pixels
+from training.projection.geometry import NEAR_M, FrameGeometry, directions, pixels
 
 BASELINE_M = 0.001
 """Cameras nearer to each other than this see the same."""
@@ -43,7 +41,7 @@ def hidden_by_parallax(
     )
     rotation = geometry.depth_to_color[:3, :3].astype(np.float32)
     # (3, h w), so that every coordinate is contiguous
-    measured = rotation @ _directions(geometry.depth_intrinsics)
+    measured = rotation @ directions(geometry.depth_intrinsics)
     measured *= depth.ravel()
     measured += geometry.depth_to_color[:3, 3:].astype(np.float32)
     kept = np.nonzero((depth.ravel() > 0) & (measured[2] > np.float32(NEAR_M)))[0]
@@ -56,11 +54,6 @@ def hidden_by_parallax(
     hidden = np.zeros(len(camera), np.bool_)
     hidden[inside] = (camera[inside, 2] - np.float32(metres)) * nearest.ravel()[pixel] > 1
     return hidden
-
-
-@functools.lru_cache(maxsize=4)
-def _directions(intrinsics: Intrinsics) -> Array:
-    return np.ascontiguousarray(intrinsics.rays().T)
 
 
 def _pixel(camera: Array, view: Intrinsics) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:

@@ -22,7 +22,8 @@ def splat(
     """The nearest point of each feature cell.
 
     A cell holds the points that are nearest to its feature's centre: that of the point (u, v) is
-    column floor((u - first_centre) / stride + 1/2), and the row likewise.
+    column floor((u - first_centre) / stride + 1/2), and the row likewise. Points outside the image
+    are in none.
 
     Args:
         visible: points of the frame, from near to far.
@@ -46,9 +47,12 @@ def splat(
     if matrix is not None:
         (a, b, c), (d, e, f) = np.asarray(matrix, np.float32)
         u, v = a * u + b * v + c, d * u + e * v + f
-    column = np.floor((u - np.float32(first_centre)) / np.float32(stride) + np.float32(0.5))
-    row = np.floor((v - np.float32(first_centre)) / np.float32(stride) + np.float32(0.5))
-    inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+    half, centre, step = (np.float32(number) for number in (0.5, first_centre, stride))
+    column = np.floor((u - centre) / step + half)
+    row = np.floor((v - centre) / step + half)
+    inside = (u >= -half) & (u < np.float32(width - 0.5)) & (column < columns)
+    inside &= (v >= -half) & (v < np.float32(height - 0.5)) & (row < rows)
+    inside &= (column >= 0) & (row >= 0)
     cell = row[inside].astype(np.intp) * columns + column[inside].astype(np.intp)
     result = np.full(rows * columns, NO_POINT, np.uint32)
     # The last assignment to a cell stays, so that of the nearest point comes last.

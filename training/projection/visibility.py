@@ -17,7 +17,13 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.projection.depth_test import DepthTolerance, on_measured_surface
-from training.projection.geometry import NEAR_M, FrameGeometry, camera_points, pixels
+from training.projection.geometry import (
+    NEAR_M,
+    FrameGeometry,
+    camera_points,
+    directions,
+    pixels,
+)
 from training.projection.parallax import BASELINE_M, hidden_by_parallax
 from training.projection.splat import splat
 from training.projection.visible_points import NO_POINT, VisiblePoints, points_in_image
@@ -58,7 +64,6 @@ def visible_by_depth(
 ) -> VisiblePoints:
     """Points that the colour image shows, by the depth that was measured where they are.
 
-    FIGURES
     The test is done in the depth camera's own image, whose size, intrinsics and pose may differ
     from the colour camera's; no depth is resized. Where the cameras stand apart, what the depth
     image has twice the tolerance before a point in the colour camera's view hides it too.
@@ -98,8 +103,10 @@ class SurfaceVisibility:
     """Visibility by the scan's own mesh, where frames have no depth.
 
     The mesh's depth is rendered by ray casting, and points are tested against it by the same rule
-    as against a measured depth. What the scan lacks hides nothing, so that points behind a hole of
-    the mesh are taken; a coarse depth image keeps points away from the edges of holes and things.
+    as against a measured depth. What the scan lacks hides nothing: on synthetic rooms, whose scans
+    have holes, 7 % of the covered pixels get a point that a true surface hides, 0.06 % one that the
+    mesh hides (`bench/projection.py`). Casting a ray to each point would double the former, for a
+    coarse depth image keeps points away from the edges of holes.
 
     Args:
         scan: points and faces.
@@ -131,7 +138,7 @@ class SurfaceVisibility:
 
     def depth(self, intrinsics: Intrinsics, pose: npt.NDArray[np.float64]) -> Array:
         """Depth of the mesh through the pixel centres, float32 (h, w), metres, 0 = none."""
-        ways = intrinsics.rays() @ pose[:3, :3].T.astype(np.float32)
+        ways = (pose[:3, :3].astype(np.float32) @ directions(intrinsics)).T
         # The directions have z = 1 in the optical frame, so the distance of the hit is the depth.
         met: Array = self._caster.cast_rays(self._rays(pose, ways), nthreads=1)["t_hit"].numpy()
         return np.where(np.isfinite(met), met, 0).reshape(intrinsics.height, intrinsics.width)

@@ -6,10 +6,19 @@ from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
-from training.data.augmentation import AugmentationConfig, augment, photometric, warp
+from training.data.augmentation import (
+    AugmentationConfig,
+    apply_warp,
+    augment,
+    augment_with_matrix,
+    draw_warp,
+    photometric,
+    warp,
+)
 
 CONFIG = AugmentationConfig()
 STILL = AugmentationConfig(
@@ -119,3 +128,57 @@ def test_noise_has_the_asked_strength():
     spreads = [photometric(image, config, np.random.default_rng(s)).std() for s in range(20)]
     assert max(spreads) <= 12
     assert max(spreads) > 3
+
+
+def warp_in_one(image, labels, size, config, rng, unlabeled):
+    """Drawing and applying in one go, in the order in which released models were trained."""
+    height, width = image.shape[:2]
+    zoom = float(np.exp(rng.uniform(*np.log(config.scale))))
+    stretch = np.sqrt(float(np.exp(rng.uniform(-1.0, 1.0) * np.log(config.aspect))))
+    angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
+    mirror = -1.0 if rng.random() < config.flip else 1.0
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.diag([zoom * stretch * mirror, zoom / stretch])
+    slack = np.abs([size[1] - zoom * stretch * width, size[0] - zoom / stretch * height]) / 2
+    centre = np.array([size[1] - 1, size[0] - 1]) / 2 + rng.uniform(-slack, slack)
+    shift = centre - linear @ (np.array([width - 1, height - 1]) / 2)
+    matrix = np.column_stack([linear, shift])
+    out = [
+        cv2.warpAffine(
+            source, matrix, size[::-1], flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=edge
+        )
+        for source, how, edge in (
+            (image, cv2.INTER_LINEAR, (127, 127, 127)),
+            (labels, cv2.INTER_NEAREST, unlabeled),
+        )
+    ]
+    return *out, matrix
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_generator_gives_the_same_bytes_as_ever(seed):
+    rng = np.random.default_rng(seed + 100)
+    image = rng.integers(0, 256, (60, 90, 3), np.uint8)
+    labels = rng.integers(0, 40, (60, 90)).astype(np.uint8)
+    ours, theirs = np.random.default_rng(seed), np.random.default_rng(seed)
+    size = (48, 64)
+    expected, expected_labels, matrix = warp_in_one(image, labels, size, CONFIG, theirs, 255)
+    warped, warped_labels = warp(image, labels, size, config=CONFIG, rng=ours, unlabeled=255)
+    np.testing.assert_array_equal(warped, expected)
+    np.testing.assert_array_equal(warped_labels, expected_labels)
+    # and as many numbers are drawn
+    assert ours.bit_generator.state == theirs.bit_generator.state
+    drawn = draw_warp((60, 90), size, config=CONFIG, rng=np.random.default_rng(seed))
+    np.testing.assert_array_equal(drawn, matrix)
+
+
+def test_the_matrix_that_comes_with_a_picture_is_the_one_it_was_moved_by():
+    image, labels = blocks(7)
+    rngs = [np.random.default_rng(3) for _ in range(2)]
+    shared = {"config": CONFIG, "unlabeled": 255}
+    picture, moved = augment(image, labels, (64, 96), rng=rngs[0], **shared)
+    same, same_labels, matrix = augment_with_matrix(image, labels, (64, 96), rng=rngs[1], **shared)
+    np.testing.assert_array_equal(same, picture)
+    np.testing.assert_array_equal(same_labels, moved)
+    _, again = apply_warp(image, labels, matrix, (64, 96), unlabeled=255)
+    np.testing.assert_array_equal(again, moved)

@@ -36,7 +36,8 @@ def nearest_by_loop(points, height, width, stride, first_centre, matrix):
     ):
         x, y = matrix @ [u, v, 1]
         cell = tuple(math.floor((p - first_centre) / stride + 0.5) for p in (y, x))
-        if 0 <= cell[0] < rows and 0 <= cell[1] < columns:
+        inside = -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5
+        if inside and 0 <= cell[0] < rows and 0 <= cell[1] < columns:
             best[cell] = min(best.get(cell, (math.inf, 0)), (z, index))
     result = np.full((rows, columns), NO_POINT, np.uint32)
     for cell, (_, index) in best.items():
