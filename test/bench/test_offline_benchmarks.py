@@ -68,11 +68,11 @@ def test_bag_labelling(run_benchmark, channel_bundle, tmp_path, holding):
     assert holding(result, "frames uncounted") == [True, True]
 
 
-def test_projection(run_benchmark, holding):
+def test_projection_speed(run_benchmark, holding):
     for package in ("open3d", "trimesh", "pyoidn"):
         pytest.importorskip(package)
     result = run_benchmark(
-        "projection", "--points", 1, "--frames", 1, "--rounds", 1, "--sizes", "320x240"
+        "projection_speed", "--points", 1, "--frames", 1, "--rounds", 1, "--sizes", "320x240"
     )
     assert [row["case"] for row in result["rows"]] == ["room", "in view"]
     for row in result["rows"]:
