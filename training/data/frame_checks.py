@@ -65,7 +65,9 @@ def check_frame(
     try:
         path = Path(row.image)
         height, width = decode(read_bytes(path), path, cv2.IMREAD_COLOR).shape[:2]
-        row = replace(row, sha256=_check_label(row, (height, width), label_ids, no_label))
+        if row.label is not None:
+            _, digest = check_label(Path(row.label), (height, width), label_ids, no_label)
+            row = replace(row, sha256=digest)
     except DefectError as error:
         return None, [error.defect(row.scene)]
     for lost in _pose_defects(row):
@@ -109,19 +111,31 @@ def _pose_defects(row: ManifestRow) -> Iterator[DefectError]:
         )
 
 
-def _check_label(
-    row: ManifestRow, shape: tuple[int, int], label_ids: frozenset[int], no_label: int
-) -> str | None:
-    if row.label is None:
-        return None
-    path = Path(row.label)
+def check_label(
+    path: Path, shape: tuple[int, int], label_ids: frozenset[int], no_label: int
+) -> tuple[npt.NDArray[Any], str]:
+    """Open a label image.
+
+    Args:
+        path: of the file.
+        shape: height and width of its image.
+        label_ids: ids that it may hold.
+        no_label: the id that means none.
+
+    Returns:
+        The ids (H, W) and the file's SHA-256.
+
+    Raises:
+        DefectError: if it can't be used.
+    """
     content = read_bytes(path)
     label = decode(content, path)
     if label.ndim != 2:
         raise DefectError(
             DefectKind.UNREADABLE_IMAGE,
             path,
-            f"{path} has {label.shape[2]} channels; labels are one-channel images of ids",
+            f"{path} has {label.shape[2]} channels; labels are one-channel images of class ids (a "
+            "palette PNG counts as colour: save it as greyscale)",
         )
     if label.shape != shape:
         raise DefectError(
@@ -129,17 +143,22 @@ def _check_label(
             path,
             f"{path} is {label.shape[1]}x{label.shape[0]} pixels, its image {shape[1]}x{shape[0]}",
         )
+    if label.dtype.kind != "u":
+        raise DefectError(
+            DefectKind.UNREADABLE_IMAGE, path, f"{path} holds {label.dtype} numbers, no class ids"
+        )
     ids = set(np.flatnonzero(np.bincount(label.ravel())).tolist())
     unknown = sorted(ids - label_ids - {no_label})
     if unknown:
         raise DefectError(
             DefectKind.UNKNOWN_LABEL,
             path,
-            f"{path} holds the unknown ids {', '.join(map(str, unknown[:5]))}",
+            f"{path} holds the ids {', '.join(map(str, unknown[:5]))}, which its label space does "
+            f"not know ({min(label_ids)} to {max(label_ids)}, and {no_label} for none)",
         )
     if ids <= {no_label}:
         raise DefectError(DefectKind.NO_LABEL, path, f"{path} has no labelled pixel")
-    return hashlib.sha256(content).hexdigest()
+    return label, hashlib.sha256(content).hexdigest()
 
 
 def _check_depth(row: ManifestRow, shape: tuple[int, int]) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from tqdm import tqdm
 
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.labels import LabelSpace
+from training.data.defects import DefectError
+from training.data.frame_checks import check_label, decode, read_bytes
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import DEFECTS, LABEL_SPACE, MANIFEST, ManifestRow, write_manifest
 
@@ -52,10 +53,6 @@ class PreparedFolder:
             lines.append(f"{len(self.defects)} left out, see {self.folder / DEFECTS}:")
             lines += [f"  {text}" for text in self.defects[:10]]
         return "\n".join(lines)
-
-
-class _DefectError(Exception):
-    """A frame can't be used; the message is one sentence."""
 
 
 def prepare_folder(
@@ -97,7 +94,7 @@ def prepare_folder(
     for name in tqdm(names, unit="image"):
         try:
             digest, found = _check(images / name, _mask(masks, name), space)
-        except _DefectError as defect:
+        except DefectError as defect:
             defects.append(str(defect))
             continue
         counts += found
@@ -142,42 +139,11 @@ def _orphans(names: list[Path], masks: Path) -> Iterator[Path]:
 
 def _check(image_path: Path, mask_path: Path, space: LabelSpace) -> tuple[str, npt.NDArray[Any]]:
     """SHA-256 of the mask's file and its pixels by class."""
-    image = cv2.imread(str(image_path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise _DefectError(f"{image_path} cannot be read as an image")
-    try:
-        content = mask_path.read_bytes()
-    except OSError as error:
-        raise _DefectError(
-            f"{mask_path}, the mask of {image_path.name}, cannot be read: {error}"
-        ) from error
-    mask = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
-    if mask is None:
-        raise _DefectError(f"{mask_path} cannot be read as an image")
-    if mask.ndim != 2:
-        raise _DefectError(
-            f"{mask_path} has {mask.shape[2]} channels; masks are one-channel images of class "
-            "ids (a palette PNG counts as colour: save it as greyscale)"
-        )
-    if mask.shape != image.shape[:2]:
-        height, width = image.shape[:2]
-        raise _DefectError(
-            f"{mask_path} is {mask.shape[1]}x{mask.shape[0]} pixels, its image {width}x{height}"
-        )
-    ids, pixels = np.unique(mask, return_counts=True)
-    counts = np.zeros(space.num_classes, np.int64)
-    classes = ids < space.num_classes
-    unknown = ids[~classes & (ids != space.unlabeled)]
-    if unknown.size:
-        raise _DefectError(
-            f"{mask_path} holds the ids {', '.join(map(str, unknown[:5].tolist()))}, which the "
-            f"label space '{space.name}' does not know (0 to {space.num_classes - 1}, and "
-            f"{space.unlabeled} for none)"
-        )
-    if not classes.any():
-        raise _DefectError(f"{mask_path} has no labelled pixel")
-    counts[ids[classes]] = pixels[classes]
-    return hashlib.sha256(content).hexdigest(), counts
+    shape = decode(read_bytes(image_path), image_path, cv2.IMREAD_COLOR).shape[:2]
+    classes = frozenset(range(space.num_classes))
+    mask, digest = check_label(mask_path, shape, classes, space.unlabeled)
+    counts = np.bincount(mask.ravel(), minlength=space.num_classes)[: space.num_classes]
+    return digest, counts
 
 
 def _scene(name: Path) -> str:

@@ -37,6 +37,8 @@ SCENES = "scenes"
 """Folder of what is finished: a JSON file for each scene."""
 UNPACKED = "unpacked"
 """Folder of what readers unpack, by scene."""
+EXAMPLES = 3
+"""Defects of a kind that a summary shows."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,20 @@ class SceneJob:
 
     @property
     def finished(self) -> Path:
-        """The file that is there when nothing is left to do."""
+        """The file that is there when the scene has been prepared."""
         return self.out / SCENES / f"{self.scene}.json"
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do; what something was left out of may have been mended."""
+        return self.finished.is_file() and not any(
+            defect["dropped"] for defect in self.result()["defects"]
+        )
+
+    def result(self) -> dict[str, Any]:
+        """What the file holds: rows, scan and defects as mappings."""
+        result: dict[str, Any] = json.loads(self.finished.read_text(encoding="utf-8"))
+        return result
 
 
 @dataclass(frozen=True)
@@ -77,11 +91,14 @@ class PreparedDataset:
         if self.defects:
             left_out = sum(defect.dropped for defect in self.defects)
             lines.append(
-                f"{len(self.defects)} defects, {left_out} frames or scans left out for them; all "
-                f"are in {self.folder / DEFECTS}:"
+                f"{len(self.defects)} defects, {left_out} frames, scans or scenes left out for "
+                f"them; all are in {self.folder / DEFECTS}:"
             )
-            lines += [f"  {n:6} {kind}" for kind, n in count_by_kind(self.defects).items()]
-            lines += [f"  {defect.text}" for defect in self.defects[:10]]
+            for kind, count in count_by_kind(self.defects).items():
+                # Some of each, because thousands of one kind would hide the others.
+                texts = [defect.text for defect in self.defects if defect.kind.value == kind]
+                lines.append(f"  {count:6} {kind}{', such as' if count > EXAMPLES else ''}:")
+                lines += [f"         {text}" for text in texts[:EXAMPLES]]
         return "\n".join(lines)
 
 
@@ -112,7 +129,7 @@ def prepare_dataset(
     scenes = reader.scenes()
     _claim(out, reader)
     jobs = [SceneJob(reader, scene, split, out) for scene, split in scenes.items()]
-    todo = [job for job in jobs if not job.finished.is_file()]
+    todo = [job for job in jobs if not job.done]
     with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="scene") as bar:
         for _ in run_scene_jobs(prepare_scene, todo, workers=workers, ray_address=ray_address):
             bar.update()
@@ -120,7 +137,7 @@ def prepare_dataset(
     scans: list[ScanRow] = []
     defects = reader.stray_defects()
     for job in jobs:
-        finished = json.loads(job.finished.read_text(encoding="utf-8"))
+        finished = job.result()
         rows += [ManifestRow(**row) for row in finished["rows"]]
         scans += [ScanRow(**finished["scan"])] if finished["scan"] else []
         defects += [Defect.from_mapping(defect) for defect in finished["defects"]]

@@ -115,13 +115,20 @@ def _size(text: str) -> tuple[int, int]:
     return width, height
 
 
+def _refusal(arguments: argparse.Namespace) -> str | None:
+    """Why the options do not go together; None where they do."""
+    if arguments.carrier and not arguments.trajectory:
+        return "--carrier is for recordings; give --trajectory FRAMES too"
+    if arguments.sens and arguments.format != "scannet":
+        return f"--sens is for --format scannet, not for {arguments.format}"
+    return None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Render; returns the exit status."""
-    if arguments.carrier and not arguments.trajectory:
-        print("rooms: --carrier is for recordings; give --trajectory FRAMES too", file=sys.stderr)
-        return 1
-    if arguments.sens and arguments.format != "scannet":
-        print(f"rooms: --sens is not for --format {arguments.format}", file=sys.stderr)
+    refusal = _refusal(arguments)
+    if refusal:
+        print(f"rooms: {refusal}", file=sys.stderr)
         return 1
     try:
         # Imported here, so that the other verbs do without these libraries.

@@ -6,9 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from training.rendering.kinds import kind_of
 from training.rendering.layouts.registry import open_layout
 from training.rendering.room_job import RoomJob, render_room
 from training.rendering.rooms_error import RoomsError
+from training.scene_jobs import run_scene_jobs
 
 
 def splits_of(rooms: int, val_share: float, seed: int) -> dict[str, list[int]]:
@@ -126,16 +124,7 @@ def _render_all(jobs: list[RoomJob], workers: int) -> Iterator[int]:
         for job in jobs:
             yield from render_room(job)
         return
-    # Fresh processes, because native thread pools do not survive a fork. They read these
-    # variables when they load their libraries.
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    with multiprocessing.get_context("spawn").Pool(workers, _start_worker) as pool:
-        yield from pool.imap_unordered(_whole_room, jobs)
-
-
-def _start_worker() -> None:
-    # The parent answers Ctrl-C for all.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield from run_scene_jobs(_whole_room, jobs, workers=workers)
 
 
 def _whole_room(job: RoomJob) -> int:

@@ -101,11 +101,11 @@ def test_images_without_sub_folders_are_divided_one_by_one(tmp_path):
     ("spoil", "defect"),
     [
         (lambda i, m: i.write_bytes(i.read_bytes()[:20]), "000.jpg cannot be read as an image"),
-        (lambda i, m: m.unlink(), "000.png, the mask of 000.jpg, cannot be read"),
+        (lambda i, m: m.unlink(), "masks/take0/000.png can't be read (No such file or directory)"),
         (lambda i, m: m.write_bytes(b""), "000.png cannot be read as an image"),
         (
             lambda i, m: cv2.imwrite(str(m), np.zeros((24, 32, 3), np.uint8)),
-            "000.png has 3 channels; masks are one-channel images of class ids",
+            "000.png has 3 channels; labels are one-channel images of class ids",
         ),
         (
             lambda i, m: cv2.imwrite(str(m), np.zeros((12, 16), np.uint8)),
@@ -113,7 +113,7 @@ def test_images_without_sub_folders_are_divided_one_by_one(tmp_path):
         ),
         (
             lambda i, m: cv2.imwrite(str(m), np.full((24, 32), 7, np.uint8)),
-            "000.png holds the ids 7, which the label space 'lab' does not know (0 to 2, and 255",
+            "000.png holds the ids 7, which its label space does not know (0 to 2, and 255",
         ),
         (
             lambda i, m: cv2.imwrite(str(m), np.full((24, 32), 255, np.uint8)),

@@ -121,6 +121,13 @@ def test_bad_arguments_are_refused(words, capsys):
     assert words[1] in capsys.readouterr().err
 
 
+def test_a_recording_is_only_for_scannets_layout(tmp_path, capsys):
+    arguments = parse("--out", str(tmp_path), "--sens", "--format", "nyu")
+    assert arguments.run(arguments) == 1
+    assert "--sens is for --format scannet, not for nyu" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def files(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
@@ -141,7 +148,7 @@ def test_the_verb_resumes_reproduces_and_refuses_other_settings(tmp_path, catalo
     first = parse("--out", str(tmp_path / "a"), *small)
     assert first.run(first) == 0
     whole = files(tmp_path / "a")
-    assert len(whole) == 3 + 2 * 7 + 2 * 2
+    assert len(whole) == 4 + 2 * 7 + 2 * 5
     (tmp_path / "a/scannet_frames_25k/scene0001_00/color/000000.jpg").unlink()
     (tmp_path / "a/scannet_frames_25k/scene0001_00").rename(tmp_path / "moved")
     (tmp_path / "a/scans/scene0000_00").rename(tmp_path / "moved_too")

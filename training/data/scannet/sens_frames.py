@@ -123,7 +123,8 @@ class _Unpacking:
                 self._frames.defects.append(error.defect(self._scene, dropped=False))
         pose = frame.pose
         if self._color_to_base is not None:
-            pose = pose @ self._color_to_base
+            with np.errstate(invalid="ignore"):  # lost ones are infinite
+                pose = pose @ self._color_to_base
         to_color = self._depth_to_color
         self._frames.rows.append(
             ManifestRow(
@@ -175,10 +176,13 @@ class _Unpacking:
         """
         for matrix in (header.color_extrinsics, header.depth_extrinsics):
             rotation = matrix[:3, :3]
-            proper = np.isfinite(matrix).all() and np.allclose(
-                rotation @ rotation.T, np.eye(3), atol=1e-2
+            proper = (
+                np.isfinite(matrix).all()
+                and np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-2)
+                and np.linalg.det(rotation) > 0
+                and np.allclose(matrix[3], (0, 0, 0, 1))
             )
-            if not proper or np.linalg.det(rotation) <= 0:
+            if not proper:
                 text = (
                     f"{self._sens.path} has extrinsics that are no rotation; its cameras are taken "
                     "to stand at one place"

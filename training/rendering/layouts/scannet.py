@@ -29,7 +29,7 @@ from training.rendering.layouts.scannet_annotation import (
     write_label_table,
     write_summary,
 )
-from training.rendering.layouts.sens_writer import write_sens
+from training.rendering.layouts.sens_writer import write_label_archive, write_sens
 from training.rendering.mesh import Array
 from training.rendering.render import GroundTruth
 from training.rendering.room_frames import rendered_frames, room_cameras
@@ -85,6 +85,8 @@ class ScanNetLayout(RoomLayout):
                     writer.add(frame.color, frame.truth, frame.depth, frame.pose, frame.quality)
                     yield 1
         if job.sens and not _recording(job).exists():
+            archive = scan_folder / f"{job.name}_2d-label-filt.zip"
+            write_label_archive(archive, frames_folder)
             write_sens(_recording(job), frames_folder)
 
     def finish(self, out: Path, splits: dict[str, list[int]], jobs: Sequence[RoomJob]) -> None:

@@ -1,16 +1,23 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writing a scene's frames as one of ScanNet's recordings, a `.sens` file of version 4."""
+"""Writing a scene's frames as one of ScanNet's recordings.
+
+That is a `.sens` file of version 4, and beside it an archive of label images.
+"""
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from seg3d2d_ros.atomic_file import write_file
 
 VERSION = 4
 SENSOR = b"seg3d2d rooms"
@@ -51,6 +58,26 @@ def write_sens(path: Path, frames: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_label_archive(path: Path, frames: Path) -> None:
+    """Write one scene's label images as ``label-filt/<frame>.png``, 16-bit images of label ids.
+
+    The ids of the rooms' label table are those of NYU-40. The same frames give the same bytes.
+
+    Args:
+        path: of the archive, ``<scene>_2d-label-filt.zip``.
+        frames: folder of the scene in ``scannet_frames_25k``.
+
+    Raises:
+        OSError: if it can't be written; one that was there before is then left as it was.
+    """
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for number, file in enumerate(sorted((frames / "label").glob("*.png"))):
+            png = cv2.imencode(".png", _image(file).astype(np.uint16))[1].tobytes()
+            archive.writestr(zipfile.ZipInfo(f"label-filt/{number}.png"), png)
+    write_file(path, content.getvalue())
 
 
 def _header(frames: Path, colors: list[Path]) -> bytes:

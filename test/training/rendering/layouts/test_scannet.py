@@ -9,8 +9,11 @@ pytest.importorskip("pyoidn")
 
 from training.data.intrinsics import Intrinsics
 from training.rendering.camera import look_at
-from training.rendering.layouts.scannet import FRAMES, SceneWriter, write_splits
+from training.rendering.domain import Part
+from training.rendering.layout import furnish
+from training.rendering.layouts.scannet import FRAMES, ScanNetLayout, SceneWriter, write_splits
 from training.rendering.render import GroundTruth
+from training.rendering.room_job import RoomJob
 
 CAMERA = Intrinsics.from_fov(40, 30, 1.0)
 
@@ -64,3 +67,59 @@ def test_splits_are_lists_of_scene_names(tmp_path):
     write_splits(tmp_path, {"train": ["scene0000_00", "scene0002_00"], "val": []})
     assert (tmp_path / "splits/train.txt").read_text() == "scene0000_00\nscene0002_00\n"
     assert (tmp_path / "splits/val.txt").read_text() == ""
+
+
+def room_job(out, **changes):
+    options = {
+        "index": 2,
+        "part": Part("A", "train"),
+        "seed": 0,
+        "frames": 1,
+        "size": (40, 30),
+        "furniture": out,
+        "kind": "bathroom",
+        "carrier": None,
+        "scan": True,
+        "depth_size": (20, 15),
+        "layout": ScanNetLayout(),
+    }
+    return RoomJob(out, **(options | changes))
+
+
+def write(job):
+    rng = np.random.default_rng(6)
+    return list(job.layout.write(job, furnish(job.kind, None, rng), rng))
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_what_is_missing_of_a_room_is_written_again_and_nothing_else(tmp_path):
+    pytest.importorskip("scipy")
+    with_sens = room_job(tmp_path, sens=True)
+    assert not with_sens.done and write(with_sens) == [1] and with_sens.done
+    scan = tmp_path / "scans/scene0002_00"
+    assert sorted(path.name.removeprefix("scene0002_00") for path in scan.iterdir()) == [
+        ".aggregation.json",
+        ".sens",
+        ".txt",
+        "_2d-label-filt.zip",
+        "_vh_clean_2.0.010000.segs.json",
+        "_vh_clean_2.labels.ply",
+        "_vh_clean_2.ply",
+    ]
+    whole = contents(tmp_path)
+    (scan / "scene0002_00.sens").unlink()
+    assert room_job(tmp_path).done and not with_sens.done
+    assert write(with_sens) == [] and contents(tmp_path) == whole  # out of the finished frames
+    (scan / "scene0002_00_vh_clean_2.labels.ply").unlink()  # the last of a mesh's files
+    assert not room_job(tmp_path).done and room_job(tmp_path, scan=False).done
+    assert write(with_sens) == [] and contents(tmp_path) == whole
+
+
+def test_a_recording_needs_no_mesh(tmp_path):
+    job = room_job(tmp_path, scan=False, sens=True)
+    assert write(job) == [1] and job.done
+    names = sorted(path.name for path in (tmp_path / "scans/scene0002_00").iterdir())
+    assert names == ["scene0002_00.sens", "scene0002_00.txt", "scene0002_00_2d-label-filt.zip"]
