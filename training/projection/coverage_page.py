@@ -89,7 +89,7 @@ def _explanation(rule: ProjectionRule) -> str:
         f"the camera, found by rays in up to {LOOKED_THROUGH} frames of each scene that has faces. "
     )
     if rule.legacy:
-        return text + "Pixels are counted before the published dilation, cells after it."
+        return text + " Pixels are counted before the published dilation, cells after it."
     return text
 
 
@@ -129,8 +129,8 @@ def _figures_table(
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     for name, value in published:
         lines.append(
-            f"<tr><td>{html.escape(name)}</td><td></td><td></td><td></td>"
-            f"<td>{_bar(value)}</td><td></td><td></td><td></td></tr>"
+            f"<tr><td>{html.escape(name)}</td><td></td><td></td><td></td><td></td>"
+            f"<td>{value:.2f}</td><td></td><td></td></tr>"
         )
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
