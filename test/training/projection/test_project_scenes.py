@@ -317,6 +317,7 @@ def test_the_command_writes_files_figures_and_a_page_of_its_own(prepared, capsys
         assert text in page
     assert "sofa" not in page
     assert "% of the pixels covered" in capsys.readouterr().out
+    assert "they compare with the cells of its rule" in page
     assert main(["project", str(prepared), "--legacy"]) == 0
     assert (prepared / "legacy_maps" / "a.safetensors").exists()
 
