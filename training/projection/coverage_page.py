@@ -139,7 +139,7 @@ def _figures_table(
 
 
 def _bar(value: float | None) -> str:
-    return f'<span class="bar" style="width:{value or 0:.0f}px"></span> {_number(value)}'
+    return f'<span class="bar" style="width:{(value or 0) / 2:.0f}px"></span> {_number(value)}'
 
 
 def _number(value: float | None) -> str:

@@ -98,6 +98,35 @@ def test_the_same_points_give_the_same_bytes(written, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_a_file_says_by_itself_what_is_in_it(tmp_path):
+    places = np.array([-0.5, 2.0, 5.49], np.float32), np.array([0.0, -0.47, 3.25], np.float32)
+    points = VisiblePoints(*places, np.array([7, 4999, 0], np.uint32))
+    path = tmp_path / "scene.safetensors"
+    frames = [StoredFrame.encode(points, 4, 6), StoredFrame.encode(points, 5, 7)]
+    write_visible_points(path, header(["first", "second"]), frames)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    described = json.loads(content[8 : 8 + length])
+    start, stop = described["u"]["data_offsets"]
+    u = np.frombuffer(content[8 + length :][start:stop], "<u2")
+    assert u.tolist() == [0, 40, 95] * 2
+    arrays = load(content)
+    assert arrays["v"].tolist() == [8, 0, 60] * 2
+    assert arrays["index"].tolist() == [7, 4999, 0] * 2
+    assert arrays["offsets"].tolist() == [0, 3, 6]
+    assert arrays["sizes"].tolist() == [[4, 6], [5, 7]]
+    assert json.loads(described["__metadata__"]["visible points"]) == {
+        "version": 1,
+        "scene": "scene0000_00",
+        "frames": ["first", "second"],
+        "points": POINTS,
+        "scan_sha256": "ab" * 32,
+        "inputs_sha256": "",
+        "settings": {"rule": "depth"},
+        "figures": {},
+    }
+
+
 def _index_of(file_and_name):
     file, name = file_and_name
     return file.load(name).index
