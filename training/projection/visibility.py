@@ -188,10 +188,15 @@ class SurfaceVisibility:
 def share_occluded(visible: VisiblePoints, geometry: FrameGeometry, scan: Scan) -> float:
     """Share of an image's covered pixels whose point the scan's own mesh hides.
 
+    A figure to watch for wrong poses and rules, not an error to bring to zero: scans have surfaces
+    where nothing is (1 % of a synthetic scan's vertices lie more than 5 cm from any true surface),
+    and points that are visible by depth lie behind some. On synthetic rooms it is 1.5 % where the
+    true surfaces hide 0.004 %, and 5.6 % by the published rule (`bench/projection.py`).
+
     Args:
         visible: points of the frame.
         geometry: of the frame.
-        scan: with faces.
+        scan: with faces. For many frames of one scan, make one :class:`SurfaceVisibility`.
 
     Raises:
         DatasetError: if the scan has no faces.
