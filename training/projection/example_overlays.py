@@ -45,20 +45,21 @@ class ExampleOverlay:
 
 
 class PointColors:
-    """Colours of a scan's points: those of their classes, or their own where they have no labels.
+    """Colours of a scan's points: those of their classes, or their own where these are unknown.
 
     Args:
         prepared: folder that `prepare` wrote.
 
     Raises:
-        LabelSpaceError: if its label space can't be read or does not know the scans' ids.
+        LabelSpaceError: if its label space can't be read.
         DatasetError: if its description can't be read.
     """
 
     def __init__(self, prepared: Path) -> None:
         self.label_space = LabelSpace.load(prepared / LABEL_SPACE)
         source = read_description(prepared).get("label_source")
-        self._table = self.label_space.lookup(str(source)) if source else None
+        known = source in self.label_space.source_ids
+        self._table = self.label_space.lookup(str(source)) if known else None
 
     def classes(self, scan: Scan) -> npt.NDArray[Any] | None:
         """Class ids by point, (N,); None where there are no labels."""

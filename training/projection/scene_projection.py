@@ -137,7 +137,9 @@ def _input_files(job: ProjectionJob) -> Iterator[Path]:
 
 
 def project_scene(job: ProjectionJob) -> SceneFigures:
-    """Project one scene; its file is there when it is done, unless its scan can't be read.
+    """Project one scene; its file is there when it is done.
+
+    Where there is no scan, or it can't be read, there is none, and one of before is removed.
 
     Raises:
         DatasetError: if the scene's name or its scan's format can't be used.
@@ -145,15 +147,12 @@ def project_scene(job: ProjectionJob) -> SceneFigures:
     """
     cv2.setNumThreads(1)
     figures = SceneFigures(job.scene, job.split)
-    if job.scan is None:
-        figures.not_projected.update({row.frame: NotProjected.NO_SCAN.value for row in job.rows})
-        return figures
     try:
-        scan = open_scan(job.folder, job.scan)
-    except DefectError as error:
-        reason = NotProjected.UNREADABLE_SCAN.value
-        figures.not_projected.update({row.frame: reason for row in job.rows})
-        figures.notes.append(str(error))
+        scan = _read_scan(job)
+    except NotProjectedError as error:
+        job.file.unlink(missing_ok=True)
+        figures.not_projected.update({row.frame: error.reason.value for row in job.rows})
+        figures.notes.extend([str(error)] if str(error) else [])
         return figures
     projection = SceneProjection(scan, job.rule, job.folder)
     looked_through = np.linspace(0, len(job.rows) - 1, min(LOOKED_THROUGH, len(job.rows)))
@@ -182,6 +181,15 @@ def project_scene(job: ProjectionJob) -> SceneFigures:
     else:
         write_visible_points(job.file, header, [f for f in stored if isinstance(f, StoredFrame)])
     return figures
+
+
+def _read_scan(job: ProjectionJob) -> Scan:
+    if job.scan is None:
+        raise NotProjectedError(NotProjected.NO_SCAN)
+    try:
+        return open_scan(job.folder, job.scan)
+    except DefectError as error:
+        raise NotProjectedError(NotProjected.UNREADABLE_SCAN, str(error)) from error
 
 
 class SceneProjection:

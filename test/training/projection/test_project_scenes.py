@@ -183,6 +183,8 @@ def test_legacy_maps_are_those_of_the_published_rule(prepared, tmp_path):
 
 
 def test_each_frame_that_is_not_projected_has_its_reason(prepared, tmp_path):
+    project_scenes(prepared, tmp_path / "out", AUTO)
+    assert (tmp_path / "out" / "b.safetensors").exists()
     rewrite(prepared, "a", 0, pose=None)
     rewrite(prepared, "a", 1, intrinsics=None)
     (prepared / "a" / "depth2.png").write_bytes(b"damaged")
@@ -203,7 +205,8 @@ def test_each_frame_that_is_not_projected_has_its_reason(prepared, tmp_path):
     }
     assert "depth2.png cannot be read as an image" in coverage["scenes"]["a"]["notes"][0]
     assert "b.ply is no readable PLY file" in coverage["scenes"]["b"]["notes"][0]
-    assert not (tmp_path / "out" / "b.safetensors").exists()
+    # what was there before is of scans that are no longer
+    assert not {"b.safetensors", "d.safetensors"} & set(contents(tmp_path / "out"))
 
 
 @pytest.mark.parametrize(
@@ -283,6 +286,13 @@ def test_a_scene_is_projected_again_when_what_it_was_made_from_has_changed(
     assert projected_again(prepared, out, monkeypatch) == ["d"]
     mesh = ProjectionRule("mesh")
     assert projected_again(prepared, out, monkeypatch, mesh) == ["a", "b", "d"]
+
+
+def test_points_of_unknown_classes_are_drawn_in_their_own_colours(prepared, tmp_path):
+    (prepared / "dataset.yaml").write_text(yaml.safe_dump({"label_source": "other"}))
+    project_scenes(prepared, tmp_path / "out", AUTO)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "its points in their own colours" in page and "wall" not in page
 
 
 def test_a_split_alone_is_projected_and_an_unknown_one_named(prepared, tmp_path):
