@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -140,7 +141,8 @@ def _check_address(address: str) -> None:
 
 def _no_cluster(address: str, error: Exception) -> DatasetError:
     return DatasetError(
-        f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head'"
+        f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head', or "
+        "set RAY_AUTH_MODE=token if it asks for a token"
     )
 
 
@@ -150,6 +152,10 @@ def _import_ray(*, local: bool) -> Any:
         # Ray listens on all interfaces unless it takes this machine for one that can't be part of
         # a cluster; it looks when it is imported, its processes when they start.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # A token of its own keeps other users of this machine out, and Ray from leaving one in the
+        # home folder, which later clusters would ask for.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         import ray
     except ModuleNotFoundError as error:

@@ -125,7 +125,8 @@ def test_a_private_ray_cluster_gives_the_same_listens_to_this_machine_alone_and_
     process = subprocess.Popen(
         [sys.executable, "-c", RAY_RUN.format(repository=str(repository))],
         cwd=tmp_path,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {MARK: mark},
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        | {MARK: mark, "HOME": str(tmp_path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -138,6 +139,7 @@ def test_a_private_ray_cluster_gives_the_same_listens_to_this_machine_alone_and_
     finally:
         process.kill()
     assert first, errors
+    assert not (tmp_path / ".ray").exists()
     *others, raised = output.splitlines()
     expected = {points_sha256(np.full((k + 1, 3), k, np.float32)) for k in range(5)}
     results = {first, *others}
