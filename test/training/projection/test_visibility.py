@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Visible points of synthetic rooms against what is true of them, and of cameras by hand."""
+"""Visible points against cameras and surfaces worked out by hand."""
 
 from __future__ import annotations
 
@@ -16,158 +16,15 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
-from training.projection.geometry import FrameGeometry
-from training.projection.splat import coverage, splat
+from training.projection.geometry import NEAR_M, FrameGeometry
+from training.projection.splat import coverage
 from training.projection.visibility import (
     SurfaceVisibility,
     read_depth,
     share_occluded,
     visible_by_depth,
 )
-from training.projection.visible_points import NO_POINT
-
-FOV = 1.08
-COLOR = (240, 180)
-OCCLUDED_M = 0.05
-"""A point is occluded where a true surface lies more than two of its scan's voxels before it."""
-
-
-def camera(size):
-    return Intrinsics.from_fov(*size, FOV)
-
-
-def geometry_of(pose, depth_size):
-    return FrameGeometry(pose, camera(COLOR), camera(depth_size), np.eye(4))
-
-
-def covering(visible, size=COLOR):
-    """Points of the covered pixels."""
-    pixels = splat(visible, size[1], size[0])
-    return pixels[pixels != NO_POINT]
-
-
-def occluded_and_covered(rooms, depth_size, tolerance):
-    """Share of covered pixels with an occluded point, of each room; and covered pixels of all."""
-    shares, covered = [], 0
-    for room in rooms:
-        behind = []
-        for pose in room.poses:
-            depth, _ = room.truth(depth_size, pose)
-            geometry = geometry_of(pose, depth_size)
-            seen = covering(
-                visible_by_depth(room.scan.points, geometry, depth, tolerance=tolerance)
-            )
-            behind.append(room.behind_first_surface(room.scan.points[seen], pose))
-        every = np.concatenate(behind)
-        shares.append(float((every > OCCLUDED_M).mean()))
-        covered += len(every)
-    return shares, covered
-
-
-@pytest.mark.parametrize("depth_size", [COLOR, (120, 90)])
-def test_hardly_a_pixel_gets_an_occluded_point(scanned_rooms, depth_size):
-    shares, covered = occluded_and_covered(scanned_rooms, depth_size, DepthTolerance())
-    assert max(shares) <= 0.001
-    # a fixed tolerance takes many times as many, the published one still more
-    fixed, with_fixed = occluded_and_covered(
-        scanned_rooms, depth_size, DepthTolerance(0.05, local_plane=False)
-    )
-    published, _ = occluded_and_covered(scanned_rooms, depth_size, PUBLISHED_TOLERANCE)
-    assert np.mean(fixed) > 20 * np.mean(shares)
-    assert np.mean(published) > 0.05
-    assert covered > 0.85 * with_fixed
-
-
-def test_sensor_noise_and_holes_at_edges_let_no_occluded_points_through(scanned_rooms):
-    rng = np.random.default_rng(0)
-    behind, pixels = [], 0
-    for room in scanned_rooms:
-        for pose in room.poses:
-            depth, _ = room.truth(COLOR, pose)
-            # of a structured-light sensor (Nguyen et al. 2012); half of the edge pixels fail
-            sigma = 0.0012 + 0.0019 * (depth - 0.4) ** 2
-            noisy = depth + sigma * rng.standard_normal(depth.shape)
-            window = np.ones((3, 3), np.uint8)
-            edge = cv2.dilate(depth, window) - cv2.erode(depth, window) > 0.1
-            noisy[(edge & (rng.random(depth.shape) < 0.5)) | (depth == 0)] = 0
-            geometry = geometry_of(pose, COLOR)
-            seen = covering(visible_by_depth(room.scan.points, geometry, np.float32(noisy)))
-            behind.append(room.behind_first_surface(room.scan.points[seen], pose))
-            pixels += depth.size
-    every = np.concatenate(behind)
-    assert (every > OCCLUDED_M).mean() <= 0.005
-    assert len(every) > 0.04 * pixels
-
-
-def sampled_surface(scene, spacing, rng):
-    """Points on the true surfaces, so and so far apart on average, and their labels."""
-    corners = scene.vertices.astype(np.float64)
-    sides = corners[:, 1:] - corners[:, :1]
-    area = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
-    of = rng.choice(len(area), int(area.sum() / spacing**2), p=area / area.sum())
-    a, b = rng.random((2, len(of), 1))
-    a, b = np.where(a + b > 1, 1 - a, a), np.where(a + b > 1, 1 - b, b)
-    points = corners[of, 0] + a * sides[of, 0] + b * sides[of, 1]
-    return points.astype(np.float32), scene.label[of]
-
-
-def same_around(label, reach):
-    """Pixels whose label no pixel within so many columns and rows differs from."""
-    window = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return (cv2.erode(label, window) == label) & (cv2.dilate(label, window) == label)
-
-
-def label_agreement(room, points, labels, tolerance):
-    """Covered pixels, those away from label edges, and those of them with the point's label."""
-    counts = np.zeros(3)
-    for pose in room.poses:
-        depth, label = room.truth(COLOR, pose)
-        visible = visible_by_depth(points, geometry_of(pose, COLOR), depth, tolerance=tolerance)
-        pixels = splat(visible, COLOR[1], COLOR[0])
-        covered = pixels != NO_POINT
-        inner = covered & same_around(label, 2)
-        agree = labels[pixels[inner]] == label[inner]
-        counts += covered.sum(), inner.sum(), agree.sum()
-    return counts
-
-
-def test_points_of_true_surfaces_carry_the_label_of_their_pixel(scanned_rooms):
-    counts = np.zeros(3)
-    for room in scanned_rooms:
-        points, labels = sampled_surface(room.scene, 0.04, np.random.default_rng(1))
-        # Walls go on behind pictures and cupboards, which a tolerance of centimetres lets through.
-        counts += label_agreement(room, points, labels, DepthTolerance(0.003))
-    assert counts[2] / counts[1] >= 0.999
-    assert counts[1] / counts[0] >= 0.8
-
-
-def test_points_of_scans_carry_the_label_of_their_pixel_but_where_flat_things_hang(scanned_rooms):
-    counts = sum(
-        label_agreement(room, room.scan.points, room.scan.labels, DepthTolerance())
-        for room in scanned_rooms
-    )
-    # What disagrees is a voxel off: pictures and windows take vertices of the wall around them.
-    assert counts[2] / counts[1] >= 0.99
-    assert counts[1] / counts[0] >= 0.8
-
-
-def test_the_mesh_hides_what_it_has_before_points(scanned_rooms):
-    seen_by_mesh, hidden, wrong, covered = 0, 0, 0, 0
-    for room in scanned_rooms[:3]:
-        surface = SurfaceVisibility(room.scan)
-        for pose in room.poses:
-            geometry = geometry_of(pose, COLOR)
-            visible = surface.visible(geometry)
-            points = covering(visible)
-            hidden += surface.share_occluded(visible, geometry) * len(points)
-            behind = room.behind_first_surface(room.scan.points[points], pose)
-            wrong += (behind > OCCLUDED_M).sum()
-            seen_by_mesh += len(points)
-            depth, _ = room.truth(COLOR, pose)
-            covered += len(covering(visible_by_depth(room.scan.points, geometry, depth)))
-    assert hidden / seen_by_mesh <= 0.005
-    assert 0.8 * covered < seen_by_mesh < 1.3 * covered
-    assert wrong / seen_by_mesh < 0.1  # what the scan lacks hides nothing
+from training.projection.visible_points import points_in_image
 
 
 def wall_and_board():
@@ -283,6 +140,45 @@ def test_what_only_the_depth_camera_sees_past_an_edge_is_left_out():
     assert x.min() < 0.08
     single = visible_by_depth(points, geometry, depth, tolerance=PUBLISHED_TOLERANCE)
     assert points[single.index[single.index < wall], 0].min() < -0.08
+
+
+def test_a_thing_near_before_a_wall_hides_it_from_the_colour_camera_too():
+    step = 0.004
+    x, y = np.mgrid[-0.4:0.4:step, -0.3:0.3:step].reshape(2, -1)
+    wall = np.stack([x, y, np.full_like(x, 1.2)], 1).astype(np.float32)  # 0.2 m behind the board
+    color = Intrinsics.from_fov(640, 480, 0.6)
+    depth_to_color = np.eye(4)
+    depth_to_color[0, 3] = 0.08
+    u = np.mgrid[:480, :640][1]
+    board = (u - color.cx) / color.fx + 0.08 < 0
+    depth = np.where(board, 1.0, 1.2).astype(np.float32)
+    geometry = FrameGeometry(np.eye(4), color, color, depth_to_color)
+    seen = wall[visible_by_depth(wall, geometry, depth).index, 0]
+    single = wall[visible_by_depth(wall, geometry, depth, tolerance=PUBLISHED_TOLERANCE).index, 0]
+    # the depth camera sees 0.2 / 1.0 * 0.08 m of the wall past the board's edge
+    assert -0.017 < single.min() < -0.012
+    assert -0.003 < seen.min() < 0.006
+
+
+def test_points_in_the_image_are_those_whose_pixel_is_in_it():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-3, 3, (20000, 3)).astype(np.float32)
+    pose = np.eye(4)
+    pose[:3, :3] = cv2.Rodrigues(np.array([0.4, 1.0, -0.3]))[0]
+    pose[:3, 3] = 0.5, -0.2, 0.3
+    image = Intrinsics(64, 48, 50.0, 52.0, 30.0, 25.0)
+    made = points_in_image(points, FrameGeometry(pose, image, image, np.eye(4)))
+    seen = (points.astype(np.float64) - pose[:3, 3]) @ pose[:3, :3]
+    x, y, z = seen.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u, v = 50 * x / z + 30, 52 * y / z + 25
+    inside = (z > NEAR_M) & (u >= -0.5) & (u < 63.5) & (v >= -0.5) & (v < 47.5)
+    assert len(made.index) == len(set(made.index.tolist()))
+    # but for points within rounding of the image's edge
+    assert len(set(made.index.tolist()) ^ set(np.nonzero(inside)[0].tolist())) <= 1
+    np.testing.assert_allclose(made.u, u[made.index], atol=2e-3)
+    np.testing.assert_allclose(made.v, v[made.index], atol=2e-3)
+    np.testing.assert_allclose(made.camera, seen[made.index], atol=2e-6)
 
 
 def test_points_behind_the_camera_and_outside_the_image_are_not_visible():
