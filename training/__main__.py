@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for part in ("rendering", "data", "inspection"):
+    for part in ("rendering", "data", "projection", "inspection"):
         importlib.import_module(f"training.{part}.command").add_parser(verbs)
     _add_verbs(verbs)
     words = sys.argv[1:] if argv is None else list(argv)

@@ -6,8 +6,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import secrets
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, TypeVar
 
 from training.data.labelled_frames import DatasetError
@@ -15,6 +20,7 @@ from training.data.labelled_frames import DatasetError
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+LOOPBACK = "127.0.0.1"
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 """Scenes run side by side, so each takes one thread; libraries read this when they are loaded."""
 
@@ -37,7 +43,7 @@ def run_scene_jobs(
             the same files; ``local`` for a private one on this machine.
 
     Raises:
-        DatasetError: if Ray is asked for and can't be had.
+        DatasetError: if Ray is asked for and can't be had, or a process is killed.
         Exception: what a job raises; jobs that are then under way are given up.
     """
     if ray_address is not None:
@@ -45,19 +51,36 @@ def run_scene_jobs(
     elif workers == 1:
         yield from map(work, jobs)
     else:
-        before = {name: os.environ.get(name) for name in ONE_THREAD}
-        os.environ.update(ONE_THREAD)
-        try:
-            # Fresh processes, because native thread pools do not survive a fork.
-            context = multiprocessing.get_context("spawn")
-            with context.Pool(min(workers, max(len(jobs), 1)), _start_worker) as pool:
-                yield from pool.imap_unordered(work, jobs)
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+        yield from _with_processes(work, jobs, workers)
+
+
+def _with_processes(
+    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
+) -> Iterator[Result]:
+    variables = {name: os.environ.get(name) for name in ONE_THREAD}
+    others = set(multiprocessing.active_children())
+    # Fresh processes, because native thread pools do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    processes = min(workers, max(len(jobs), 1))
+    executor = ProcessPoolExecutor(processes, context, _start_worker)
+    os.environ.update(ONE_THREAD)
+    try:
+        for future in as_completed([executor.submit(work, job) for job in jobs]):
+            yield future.result()
+        executor.shutdown()
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "a worker process was killed, perhaps because memory ran out; try fewer --workers"
+        ) from error
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        for name, value in variables.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _start_worker() -> None:
@@ -68,27 +91,24 @@ def _start_worker() -> None:
 def _with_ray(
     work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, address: str
 ) -> Iterator[Result]:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise DatasetError(
-            "--ray needs Ray on every machine: pip install ray; --workers does without"
-        ) from error
+    _check_address(address)
+    ray = _import_ray(local=address == "local")
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address == "local":
-        options |= {
-            "num_cpus": workers,
-            "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
-        }
+        options |= {"num_cpus": workers, "include_dashboard": False}
+    # Workers find this package where it is here, whatever folder they are started in.
+    places = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
+    variables = ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     try:
-        ray.init(address=address, runtime_env={"env_vars": ONE_THREAD}, **options)
+        ray.init(address=address, runtime_env={"env_vars": variables}, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise DatasetError(
-            f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head'"
-        ) from error
+        raise _no_cluster(address, error) from error
     try:
+        if address == "local" and ray.util.get_node_ip_address() != LOOPBACK:
+            raise DatasetError(
+                "a Ray that was loaded before listens to the network, not only to this machine; "
+                "use --workers without --ray"
+            )
         task = ray.remote(num_cpus=1)(work)
         waiting = list(jobs)[::-1]
         running: list[Any] = []
@@ -98,5 +118,48 @@ def _with_ray(
             done, running = ray.wait(running)
             for result in done:
                 yield ray.get(result)
+    except ray.exceptions.RayTaskError as error:  # its text is the traceback of the other machine
+        raise error.cause from error
+    except ray.exceptions.RayError as error:
+        raise DatasetError(f"the Ray cluster at '{address}' lost a scene ({error})") from error
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Ask whether anything is there, because Ray tries for more than a minute."""
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator:  # auto and local
+        return
+    if not port.isdecimal():
+        raise DatasetError(f"'{address}' is no address of a Ray cluster, such as 10.0.0.1:6379")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"no Ray cluster answers at '{address}' ({error}); start one with 'ray start --head', or "
+        "set RAY_AUTH_MODE=token if it asks for a token"
+    )
+
+
+def _import_ray(*, local: bool) -> Any:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if local:
+        # Ray listens on all interfaces unless it takes this machine for one that can't be part of
+        # a cluster; it looks when it is imported, its processes when they start.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # A token of its own keeps other users of this machine out, and Ray from leaving one in the
+        # home folder, which later clusters would ask for.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise DatasetError(
+            "--ray needs Ray on every machine: pip install ray; --workers does without"
+        ) from error
+    return ray

@@ -66,3 +66,19 @@ def test_bag_labelling(run_benchmark, channel_bundle, tmp_path, holding):
         held = holding(result, f"part of the backend's frames per second, bag of {row['images']}")
         assert held == [row["part_of_backend"] >= 0.9]
     assert holding(result, "frames uncounted") == [True, True]
+
+
+def test_projection_speed(run_benchmark, holding):
+    for package in ("open3d", "trimesh", "pyoidn"):
+        pytest.importorskip(package)
+    result = run_benchmark(
+        "projection_speed", "--points", 1, "--frames", 1, "--rounds", 1, "--sizes", "320x240"
+    )
+    assert [row["case"] for row in result["rows"]] == ["room", "in view"]
+    for row in result["rows"]:
+        assert row["points"] > 10_000 and 0 < row["visible"] < row["points"]
+        assert row["speed_up"] == pytest.approx(row["loop_p50_ms"] / row["ours_p50_ms"], rel=0.01)
+        assert row["speed_up"] > 5
+        assert row["frames_per_s"] == pytest.approx(1e3 / row["project_p50_ms"], rel=0.01)
+    assert holding(result, "cells in which project --legacy differs") == [True, True]
+    assert len(holding(result, "frames a second on one core")) == 2

@@ -1,0 +1,150 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The verb ``project``: every scene of a prepared data set, and what was covered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from training.data.labelled_frames import DatasetError
+from training.data.manifest import MANIFEST, SCANS, ManifestRow, read_manifest, read_scans
+from training.projection.coverage import COVERAGE, summarise, write_coverage
+from training.projection.coverage_page import REPORT, write_coverage_page
+from training.projection.scene_figures import SceneFigures
+from training.projection.scene_projection import (
+    ProjectionJob,
+    ProjectionRule,
+    finished_figures,
+    project_scene,
+)
+from training.scene_jobs import run_scene_jobs
+
+
+@dataclass(frozen=True)
+class ProjectedScenes:
+    """What was found.
+
+    Attributes:
+        out: folder of the files.
+        scenes: all of them, in the manifest's order.
+    """
+
+    out: Path
+    scenes: list[SceneFigures]
+
+    def text(self) -> str:
+        """A summary for people."""
+        lines = []
+        for split, figures in summarise(self.scenes).items():
+            line = (
+                f"{split}: {figures['projected']} of {figures['frames']} frames of "
+                f"{figures['scenes']} scenes projected"
+            )
+            if figures["projected"]:
+                line += f", {figures['coverage']:.2f} % of the pixels covered"
+            if figures["occluded"] is not None:
+                line += f", {figures['occluded']:.2f} % of these by an occluded point"
+            lines.append(line)
+        reasons = Counter(r for scene in self.scenes for r in scene.not_projected.values())
+        lines += [f"  {count:6} not projected: {reason}" for reason, count in reasons.most_common()]
+        lines.append(f"{self.out / COVERAGE} and {self.out / REPORT} have the figures")
+        return "\n".join(lines)
+
+
+def project_scenes(
+    prepared: Path,
+    out: Path,
+    rule: ProjectionRule,
+    *,
+    split: str | None = None,
+    workers: int = 1,
+    ray_address: str | None = None,
+) -> ProjectedScenes:
+    """Project every scene and report; scenes that are there, made from the same, are kept.
+
+    Writes ``<scene>.safetensors`` for each scene with a scan, ``coverage.json`` and
+    ``report.html``.
+
+    Args:
+        prepared: folder that `prepare` wrote.
+        out: folder to write to.
+        rule: of visibility.
+        split: the only one to project; None for all.
+        workers: processes.
+        ray_address: of a Ray cluster, see :func:`training.scene_jobs.run_scene_jobs`.
+
+    Raises:
+        DatasetError: if the manifest can't be read, has no frame of the split, or no frame of it
+            can be projected.
+        OSError: if something can't be written.
+    """
+    jobs = projection_jobs(prepared, out, rule, split)
+    found = {job.scene: finished_figures(job) for job in jobs}
+    todo = [job for job in jobs if found[job.scene] is None]
+    total = sum(len(job.rows) for job in jobs)
+    left = sum(len(job.rows) for job in todo)
+    with tqdm(total=total, initial=total - left, unit="frame", smoothing=0) as bar:
+        for figures in run_scene_jobs(
+            project_scene, todo, workers=workers, ray_address=ray_address
+        ):
+            found[figures.scene] = figures
+            bar.update(len(figures.frames) + len(figures.not_projected))
+    scenes = [figures for figures in found.values() if figures is not None]
+    out.mkdir(parents=True, exist_ok=True)
+    write_coverage(out, rule, scenes)
+    if not any(scene.frames for scene in scenes):
+        reasons = Counter(r for scene in scenes for r in scene.not_projected.values())
+        raise DatasetError(
+            f"no frame of {prepared / MANIFEST} can be projected: "
+            + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
+        )
+    write_coverage_page(out, prepared, rule, scenes, jobs)
+    return ProjectedScenes(out, scenes)
+
+
+def projection_jobs(
+    prepared: Path, out: Path, rule: ProjectionRule, split: str | None = None
+) -> list[ProjectionJob]:
+    """The scenes of a prepared data set, in the manifest's order.
+
+    Raises:
+        DatasetError: if the manifest can't be read, has no frame of the split, or names a frame
+            twice.
+    """
+    manifest = read_manifest(prepared)
+    scans = {}
+    if (prepared / SCANS).is_file():
+        scans = {scan.scene: scan for scan in read_scans(prepared)}
+    rows: dict[str, list[ManifestRow]] = {}
+    for row in manifest:
+        if split in (None, row.split):
+            rows.setdefault(row.scene, []).append(row)
+    if not rows:
+        splits = sorted({row.split for row in manifest})
+        raise DatasetError(
+            f"{prepared / MANIFEST} has no frame of the split '{split}', only of "
+            f"{', '.join(splits) or 'none'}"
+        )
+    for scene, frames in rows.items():
+        twice, count = Counter(row.frame for row in frames).most_common(1)[0]
+        if count > 1:
+            raise DatasetError(
+                f"{prepared / MANIFEST} has {count} frames '{twice}' of the scene '{scene}'; make "
+                "it anew with 'python -m training prepare'"
+            )
+    return [
+        ProjectionJob(
+            prepared.resolve(),
+            out.resolve(),
+            scene,
+            frames[0].split,
+            tuple(frames),
+            scans.get(scene),
+            rule,
+        )
+        for scene, frames in rows.items()
+    ]

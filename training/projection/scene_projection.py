@@ -1,0 +1,309 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""One scene: from its scan and its frames to the file of what each frame shows."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.data.defects import DefectError, DefectKind
+from training.data.labelled_frames import DatasetError
+from training.data.manifest import ManifestRow, ScanRow
+from training.data.open_scan import open_scan
+from training.data.scan import Scan
+from training.projection.depth_test import DepthTolerance
+from training.projection.geometry import FrameGeometry
+from training.projection.legacy import LegacyMap, legacy_map, legacy_pixel_map, read_depth_exactly
+from training.projection.legacy_file import LegacyMapsFile, write_legacy_maps
+from training.projection.scene_figures import (
+    FrameFigures,
+    NotProjected,
+    NotProjectedError,
+    SceneFigures,
+)
+from training.projection.scene_file import SceneHeader, points_sha256, scene_path
+from training.projection.splat import splat
+from training.projection.visibility import (
+    SurfaceVisibility,
+    read_depth,
+    visible_by_depth,
+)
+from training.projection.visible_file import (
+    MAX_SIZE,
+    StoredFrame,
+    VisiblePointsFile,
+    write_visible_points,
+)
+from training.projection.visible_points import NO_POINT, VisiblePoints
+
+RULES_VERSION = 1
+"""To be counted up when the same input gives other points than before."""
+CELL = 8
+"""Stride in pixels of the feature cells that figures are given for."""
+LOOKED_THROUGH = 4
+"""Frames of a scene in which occluded points are counted: rays are slower than all the rest."""
+
+Map = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class ProjectionRule:
+    """How it is decided which points a frame shows.
+
+    Attributes:
+        visibility: depth, mesh, or auto: by depth where the frame has it, else by the mesh.
+        tolerance: of the comparison with the depth, that of the mesh likewise.
+        legacy: the published rule instead.
+    """
+
+    visibility: str = "auto"
+    tolerance: DepthTolerance = DepthTolerance()  # noqa: RUF009 - frozen
+    legacy: bool = False
+
+
+@dataclass(frozen=True)
+class ProjectionJob:
+    """One scene to project.
+
+    Attributes:
+        folder: of the manifest, absolute.
+        out: folder of the files, absolute.
+        scene: name.
+        split: of its frames.
+        rows: its frames.
+        scan: its points; None where it has none.
+        rule: of visibility.
+    """
+
+    folder: Path
+    out: Path
+    scene: str
+    split: str
+    rows: tuple[ManifestRow, ...]
+    scan: ScanRow | None
+    rule: ProjectionRule
+
+    @property
+    def file(self) -> Path:
+        """The file that is there when nothing is left to do."""
+        return scene_path(self.out, self.scene)
+
+    def settings(self) -> dict[str, Any]:
+        """The rule as plain JSON types."""
+        return {"rules_version": RULES_VERSION, **asdict(self.rule)}
+
+    def inputs_sha256(self) -> str:
+        """Fingerprint of the lines of the manifest and the rule."""
+        scan = asdict(self.scan) if self.scan else None
+        inputs = [self.settings(), scan, [asdict(row) for row in self.rows]]
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def finished_figures(job: ProjectionJob) -> SceneFigures | None:
+    """What was found when the scene was projected; None where that is still to do.
+
+    A file counts if it was made by the same rule from the same lines of the manifest, and if no
+    scan or depth image is newer than it.
+    """
+    kind = LegacyMapsFile if job.rule.legacy else VisiblePointsFile
+    try:
+        header = kind(job.file).header
+        if header.inputs_sha256 != job.inputs_sha256():
+            return None
+        made = job.file.stat().st_mtime_ns
+        if any(path.stat().st_mtime_ns > made for path in _input_files(job)):
+            return None
+        return SceneFigures.from_mapping(header.figures)
+    except (DatasetError, OSError, TypeError, KeyError):
+        return None
+
+
+def _input_files(job: ProjectionJob) -> Iterator[Path]:
+    if job.scan is not None:
+        scan = job.folder / job.scan.path
+        yield from scan.iterdir() if scan.is_dir() else [scan]
+    if job.rule.legacy or job.rule.visibility != "mesh":
+        yield from (job.folder / row.depth for row in job.rows if row.depth is not None)
+
+
+def project_scene(job: ProjectionJob) -> SceneFigures:
+    """Project one scene; its file is there when it is done.
+
+    Where there is no scan, or it can't be read, there is none, and one of before is removed.
+
+    Raises:
+        DatasetError: if the scene's name or its scan's format can't be used.
+        OSError: if the file can't be written.
+    """
+    cv2.setNumThreads(1)
+    figures = SceneFigures(job.scene, job.split)
+    try:
+        scan = _read_scan(job)
+    except NotProjectedError as error:
+        job.file.unlink(missing_ok=True)
+        figures.not_projected.update({row.frame: error.reason.value for row in job.rows})
+        figures.notes.extend([str(error)] if str(error) else [])
+        return figures
+    projection = SceneProjection(scan, job.rule, job.folder)
+    looked_through = np.linspace(0, len(job.rows) - 1, min(LOOKED_THROUGH, len(job.rows)))
+    chosen = set(looked_through.astype(int).tolist())
+    stored: list[StoredFrame | LegacyMap] = []
+    for number, row in enumerate(job.rows):
+        try:
+            frame, found = projection.project(row, look_through=number in chosen)
+        except NotProjectedError as error:
+            figures.not_projected[row.frame] = error.reason.value
+            figures.notes.extend([str(error)] if str(error) else [])
+            continue
+        stored.append(frame)
+        figures.frames.append(found)
+    header = SceneHeader(
+        job.scene,
+        [frame.name for frame in figures.frames],
+        len(scan.points),
+        points_sha256(scan.points),
+        job.inputs_sha256(),
+        job.settings(),
+        figures.to_mapping(),
+    )
+    if job.rule.legacy:
+        write_legacy_maps(job.file, header, [f for f in stored if isinstance(f, LegacyMap)])
+    else:
+        write_visible_points(job.file, header, [f for f in stored if isinstance(f, StoredFrame)])
+    return figures
+
+
+def _read_scan(job: ProjectionJob) -> Scan:
+    if job.scan is None:
+        raise NotProjectedError(NotProjected.NO_SCAN)
+    try:
+        return open_scan(job.folder, job.scan)
+    except DefectError as error:
+        raise NotProjectedError(NotProjected.UNREADABLE_SCAN, str(error)) from error
+
+
+class SceneProjection:
+    """Projects the frames of one scene.
+
+    Args:
+        scan: its points.
+        rule: of visibility.
+        folder: that paths in rows are relative to.
+    """
+
+    def __init__(self, scan: Scan, rule: ProjectionRule, folder: Path) -> None:
+        self._scan = scan
+        self._rule = rule
+        self._folder = folder
+
+    @functools.cached_property
+    def _surface(self) -> SurfaceVisibility:
+        return SurfaceVisibility(self._scan)
+
+    def project(
+        self, row: ManifestRow, *, look_through: bool = False
+    ) -> tuple[StoredFrame | LegacyMap, FrameFigures]:
+        """Project into one frame.
+
+        Args:
+            row: the frame.
+            look_through: whether to count the occluded points, where the scan has faces.
+
+        Returns:
+            What is stored of it, a LegacyMap by the published rule, and what was found.
+
+        Raises:
+            NotProjectedError: with the reason.
+        """
+        if row.pose is None:
+            raise NotProjectedError(NotProjected.NO_POSE)
+        if row.intrinsics is None:
+            raise NotProjectedError(NotProjected.NO_INTRINSICS)
+        geometry = FrameGeometry.from_row(row)
+        height, width = geometry.intrinsics.height, geometry.intrinsics.width
+        if max(height, width) > MAX_SIZE:
+            raise NotProjectedError(
+                NotProjected.TOO_LARGE,
+                f"{row.image} is {width}x{height} pixels, and visible points are stored up to "
+                f"{MAX_SIZE}x{MAX_SIZE}",
+            )
+        frame: StoredFrame | LegacyMap
+        if self._rule.legacy:
+            by = "published"
+            frame, pixels = self._legacy(row, geometry)
+            cells = frame.index()
+            count = int((cells != NO_POINT).sum())
+        else:
+            by = self._decided_by(row)
+            visible = self._visible(row, geometry, by)
+            frame = StoredFrame.encode(visible, height, width)
+            pixels = splat(visible, height, width)
+            cells = splat(visible, height, width, CELL)
+            count = len(visible)
+        figures = FrameFigures(row.frame, by, count, _covered(pixels), _covered(cells))
+        if look_through and self._scan.faces is not None:
+            figures = replace(
+                figures,
+                occluded=self._occluded(pixels, geometry),
+                occluded_cells=self._occluded(cells, geometry),
+            )
+        return frame, figures
+
+    def _decided_by(self, row: ManifestRow) -> str:
+        rule = self._rule.visibility
+        if rule != "mesh" and row.depth is not None:
+            return "depth"
+        if rule == "depth":
+            raise NotProjectedError(NotProjected.NO_DEPTH)
+        if self._scan.faces is None:
+            auto = rule == "auto"
+            raise NotProjectedError(NotProjected.NO_FACES if auto else NotProjected.NO_MESH)
+        return "mesh"
+
+    def _visible(self, row: ManifestRow, geometry: FrameGeometry, by: str) -> VisiblePoints:
+        if by == "mesh":
+            return self._surface.visible(geometry, tolerance=self._rule.tolerance)
+        path = self._folder / str(row.depth)
+        try:
+            depth = read_depth(path, row)
+            camera = geometry.depth_intrinsics
+            if depth.shape != (camera.height, camera.width):
+                raise DefectError(
+                    DefectKind.SIZE_MISMATCH,
+                    path,
+                    f"{path} is {depth.shape[1]}x{depth.shape[0]} pixels, its intrinsics are for "
+                    f"{camera.width}x{camera.height}",
+                )
+        except DefectError as error:
+            raise NotProjectedError(NotProjected.UNREADABLE_DEPTH, str(error)) from error
+        return visible_by_depth(self._scan.points, geometry, depth, tolerance=self._rule.tolerance)
+
+    def _legacy(self, row: ManifestRow, geometry: FrameGeometry) -> tuple[LegacyMap, Map]:
+        """The map of cells, and the map of pixels with ``NO_POINT`` for none."""
+        if row.depth is None:
+            raise NotProjectedError(NotProjected.NO_DEPTH)
+        try:
+            depth = read_depth_exactly(self._folder / row.depth, row)
+        except DefectError as error:
+            raise NotProjectedError(NotProjected.UNREADABLE_DEPTH, str(error)) from error
+        pixels = legacy_pixel_map(self._scan.points, geometry.pose, geometry.intrinsics, depth)
+        return legacy_map(pixels), np.where(pixels == 0, np.uint32(NO_POINT), pixels)
+
+    def _occluded(self, index_map: Map, geometry: FrameGeometry) -> float | None:
+        """Share of the covered places whose point the mesh hides; None where none is covered."""
+        index = index_map[index_map != NO_POINT]
+        return float(self._surface.occluded(index, geometry).mean()) if len(index) else None
+
+
+def _covered(index_map: Map) -> float:
+    return float((index_map != NO_POINT).mean())
