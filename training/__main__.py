@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.argument_types import rate
+
 
 def _train(arguments: argparse.Namespace) -> int:
     from training.engine.experiment import load_experiment
@@ -139,21 +141,11 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help="(%(default)s)",
     )
     to_bag.add_argument("--source", default="nyu40", help="ids of the label files (%(default)s)")
-    to_bag.add_argument("--rate", type=_rate, default=15.0, help="frames a second (%(default)s)")
+    to_bag.add_argument("--rate", type=rate, default=15.0, help="frames a second (%(default)s)")
     to_bag.set_defaults(run=_to_bag)
 
     networks = verbs.add_parser("networks", help="list the networks")
     networks.set_defaults(run=_networks)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = -1.0
-    if not 0.01 <= rate <= 1000:
-        raise argparse.ArgumentTypeError(f"'{text}' is no rate from 0.01 to 1000")
-    return rate
 
 
 def _known_errors() -> tuple[type[Exception], ...]:

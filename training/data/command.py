@@ -7,6 +7,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training.argument_types import count, part
+
 DATASETS = ("scannet", "s3dis", "nyu", "panorooms", "rgbd")
 LABEL_SPACES = Path("config/labels")
 
@@ -27,7 +29,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     prepare.add_argument(
         "--protocol", help="which scenes and frames are whose; an unknown name lists them"
     )
-    prepare.add_argument("--workers", type=_count, default=1, help="processes (%(default)s)")
+    prepare.add_argument("--workers", type=count, default=1, help="processes (%(default)s)")
     prepare.add_argument(
         "--ray", metavar="ADDRESS", help="of a Ray cluster whose machines see the same files"
     )
@@ -37,7 +39,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     prepare.add_argument("--out", type=Path, required=True, help="folder to write to")
     prepare.add_argument(
         "--val-share",
-        type=_share,
+        type=part,
         default=0.2,
         help="share of your frames held out (%(default)s); sub-folders stay in one split",
     )
@@ -78,19 +80,3 @@ def _prepare_dataset(arguments: argparse.Namespace) -> int:
     )
     print(prepared.text())
     return 1 if any(defect.dropped for defect in prepared.defects) else 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no share between 0 and 1")
-    return share

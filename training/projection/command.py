@@ -7,6 +7,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from training.argument_types import count
+
 RULES = ("auto", "depth", "mesh")
 
 
@@ -46,7 +48,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         action="store_true",
         help="the rule of the published distillation code instead, to compare with",
     )
-    project.add_argument("--workers", type=_count, default=1, help="processes (%(default)s)")
+    project.add_argument("--workers", type=count, default=1, help="processes (%(default)s)")
     project.add_argument(
         "--ray", metavar="ADDRESS", help="of a Ray cluster whose machines see the same files"
     )
@@ -72,12 +74,6 @@ def _project(arguments: argparse.Namespace) -> int:
     )
     print(projected.text())
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
 
 
 def _share(text: str) -> float:

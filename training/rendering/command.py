@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from training.argument_types import count, share, size
 from training.rendering.domain import DOMAINS
 from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, fetch, is_fetched
 from training.rendering.kinds import ROOM_KINDS
@@ -27,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="scannet",
         help="data set whose layout on disk is written (%(default)s)",
     )
-    parser.add_argument("--rooms", type=_count, default=100, help="number of rooms")
+    parser.add_argument("--rooms", type=count, default=100, help="number of rooms")
     parser.add_argument(
         "--domain",
         choices=DOMAINS,
@@ -35,26 +36,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="two worlds that share no room and, where there are enough, no furniture model, "
         "texture or light (%(default)s)",
     )
-    parser.add_argument("--frames-per-room", type=_count, default=8, help="(%(default)s)")
+    parser.add_argument("--frames-per-room", type=count, default=8, help="(%(default)s)")
     parser.add_argument(
-        "--val-frames-per-room", type=_count, default=24, help="in rooms held out (%(default)s)"
+        "--val-frames-per-room", type=count, default=24, help="in rooms held out (%(default)s)"
     )
     parser.add_argument(
         "--size",
-        type=_size,
+        type=size,
         metavar="WxH",
         help="of pictures and labels, 1296x968 as in ScanNet (320x240; s3dis: 320x320; panorooms: "
         "512x256)",
     )
     parser.add_argument(
         "--depth-size",
-        type=_size,
+        type=size,
         metavar="WxH",
         help="of depth images, 640x480 as in ScanNet (that of the pictures)",
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
-    parser.add_argument("--workers", type=_count, default=1, help="processes, one thread each")
-    parser.add_argument("--split-val", type=_share, default=0.15, help="share of rooms held out")
+    parser.add_argument("--workers", type=count, default=1, help="processes, one thread each")
+    parser.add_argument("--split-val", type=share, default=0.15, help="share of rooms held out")
     parser.add_argument("--furniture", type=Path, default=DEFAULT_FOLDER, help="model folder")
     parser.add_argument(
         "--scene",
@@ -65,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--kind", choices=sorted(ROOM_KINDS), help="only rooms of this kind")
     parser.add_argument(
         "--trajectory",
-        type=_count,
+        type=count,
         metavar="FRAMES",
         help="render a recording of FRAMES frames (15 a second) through each room instead of "
         "single views",
@@ -88,32 +89,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--trajectory; not without)",
     )
     parser.set_defaults(run=run)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a share between 0 and 1")
-    return share
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not WxH, such as 320x240") from None
-    if min(width, height) < 16:
-        raise argparse.ArgumentTypeError(f"'{text}' is too small, use at least 16x16")
-    return width, height
 
 
 def _refusal(arguments: argparse.Namespace) -> str | None:

@@ -1,0 +1,29 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+from argparse import ArgumentTypeError
+
+import pytest
+
+from training.argument_types import count, part, rate, share, size
+
+
+def test_words_become_numbers():
+    assert count("12") == 12
+    assert share("0") == 0 and share("1") == 1 and part("0.25") == 0.25
+    assert rate("0.5") == 0.5
+    assert size("1296X968") == (1296, 968)
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        *((count, word) for word in ("0", "-1", "1.5", "many", "")),
+        *((share, word) for word in ("-0.1", "1.1", "nan", "half")),
+        *((part, word) for word in ("0", "1", "nan")),
+        *((rate, word) for word in ("0", "1001", "inf", "fast")),
+        *((size, word) for word in ("320", "axb", "8x8", "1x2x3", "320x")),
+    ],
+)
+def test_what_does_not_fit_is_quoted(kind, word):
+    with pytest.raises(ArgumentTypeError, match=f"^'{word}' is "):
+        kind(word)

@@ -1,0 +1,73 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""What words on the command line stand for; argparse shows the sentence where one does not fit."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+
+
+def count(text: str) -> int:
+    """A whole number above 0.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    return _number(text, 0, 1, "is not a share between 0 and 1")
+
+
+def part(text: str) -> float:
+    """A share that leaves something on both sides: above 0 and below 1.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    value = share(text)
+    if value in (0.0, 1.0):
+        raise ArgumentTypeError(f"'{text}' is no share between 0 and 1, without these")
+    return value
+
+
+def rate(text: str) -> float:
+    """Frames a second, 0.01 to 1000.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    return _number(text, 0.01, 1000, "is no rate from 0.01 to 1000")
+
+
+def size(text: str) -> tuple[int, int]:
+    """Width and height of pictures, at least 16 pixels each.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    try:
+        width, height = (int(number) for number in text.lower().split("x"))
+    except ValueError:
+        raise ArgumentTypeError(f"'{text}' is not WxH, such as 320x240") from None
+    if min(width, height) < 16:
+        raise ArgumentTypeError(f"'{text}' is too small, use at least 16x16")
+    return width, height
+
+
+def _number(text: str, low: float, high: float, complaint: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ArgumentTypeError(f"'{text}' {complaint}")
+    return value
