@@ -27,7 +27,7 @@ from training.data.s3dis.semantic_labels import find_semantic_labels, semantic_l
 from training.data.scan import Scan, write_ply
 
 CLOUD = "points.ply"
-_AreaFiles = tuple[Path | None, list[tuple[ImageFolder, dict[str, list[tuple[str, str]]]]]]
+_AreaFiles = tuple[Path | None, list[tuple[ImageFolder, dict[str, list[str]]]]]
 """An area's folder of clouds, and its folders of images with their files by room."""
 
 
@@ -111,8 +111,8 @@ class S3disReader(DatasetReader):
             yield clouds / room
             yield clouds / room / ANNOTATIONS
         for folder, files in images:
-            for kind, name in files.get(room, ()):
-                yield folder.data / kind / name
+            for name in files.get(room, ()):
+                yield folder.data / name
         yield from semantic_labels_places(self.root)
 
     def premises(self, scene: str) -> Iterator[str]:
