@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ class SceneJob:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do: the scene was read from the same files, and whole.
+        """Whether nothing is left to do: read whole from the same files, and all unpacked is there.
 
         What something was left out of is read anew, as a file can't be read now and then for
         reasons that are not in it.
@@ -77,8 +78,10 @@ class SceneJob:
             return False
         try:
             result = self.result()
-            return result["fingerprint"] == self.fingerprint and not any(
-                defect["dropped"] for defect in result["defects"]
+            return (
+                result["fingerprint"] == self.fingerprint
+                and not any(defect["dropped"] for defect in result["defects"])
+                and all((self.out / path).is_file() for path in _unpacked(result))
             )
         except (ValueError, TypeError, KeyError):  # of another version
             return False
@@ -212,6 +215,14 @@ def prepare_scene(job: SceneJob) -> str:
     return job.scene
 
 
+def _unpacked(result: dict[str, Any]) -> Iterator[str]:
+    """Files of a scene that were unpacked, relative to the manifest's folder."""
+    paths = [row[part] for row in result["rows"] for part in ("image", "label", "depth")]
+    if result["scan"]:
+        paths.append(result["scan"]["path"])
+    yield from (path for path in paths if path and path.startswith(f"{UNPACKED}/"))
+
+
 def _settings(reader: DatasetReader) -> dict[str, Any]:
     return {
         "dataset": reader.protocol.dataset,
@@ -234,8 +245,8 @@ def _claim(out: Path, reader: DatasetReader) -> None:
             same = False
         if not same:
             raise DatasetError(
-                f"{out} holds another data set or protocol ({file.name} there names it); use "
-                "another --out"
+                f"{out} holds another data set or protocol, or one from another --root "
+                f"({file.name} there names it); use another --out"
             )
     else:
         out.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -217,6 +218,24 @@ def test_what_another_version_left_is_read_anew(content, root, run, tmp_path):
     (tmp_path / "out" / "scenes" / "room1.json").write_text(content)
     prepared, read = run()
     assert prepared.frames == {"train": 4, "val": 2} and "room1" in read
+
+
+def test_a_scene_of_which_an_unpacked_file_is_gone_is_unpacked_again(root, space, tmp_path):
+    class Unpacking(PlainReader):
+        def prepare_scene(self, scene, split, out):
+            prepared = super().prepare_scene(scene, split, out)
+            out.mkdir(parents=True, exist_ok=True)
+            for number, row in enumerate(prepared.rows):
+                copy = out / Path(row.image).name
+                copy.write_bytes(Path(row.image).read_bytes())
+                prepared.rows[number] = replace(row, image=str(copy))
+            return prepared
+
+    prepare_dataset(Unpacking(root, protocol()), tmp_path / "copies", space)
+    whole = files(tmp_path / "copies")
+    (tmp_path / "copies/unpacked/room2/001.jpg").unlink()
+    prepare_dataset(Unpacking(root, protocol()), tmp_path / "copies", space)
+    assert files(tmp_path / "copies") == whole
 
 
 def test_a_folder_of_another_data_set_is_refused(root, space, tmp_path):
