@@ -46,7 +46,7 @@ from training.projection.visible_file import (
 )
 from training.projection.visible_points import NO_POINT, VisiblePoints
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """To be counted up when the same input gives other points than before."""
 CELL = 8
 """Stride in pixels of the feature cells that figures are given for."""
