@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -31,26 +32,34 @@ INDEX_ROWS_OUT = types.Array(INDEX, 2, "C")
 KEYS_OUT = types.Array(types.uint64, 1, "C")
 
 
-def compiled(*argument_types: Any) -> Any:
+def compiled(*argument_types: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for arguments of these types; where there are none, into its callers.
 
     That is done when its file is imported for the first time. The machine code is kept in
     `__pycache__` beside the file or, where that can't be written, in Numba's folder of the user, or
-    in NUMBA_CACHE_DIR. It is made anew when that one file has changed, so a function may call only
-    those of its own file, and take only constants of its own file.
+    in NUMBA_CACHE_DIR; where nothing can be written, each process compiles for itself. It is made
+    anew when that one file has changed, so a function may call only those of its own file, and take
+    only constants of its own file.
 
     Indices are not checked. Who calls from outside sees to it that arrays have the lengths that the
     function asks for; inside, no number becomes an index before it was compared with the bounds in
     a way that is false for what is no number. Sums are made in the written order, so that the
     vector units of a machine change no result.
     """
-    return numba.njit(
-        [argument_types] if argument_types else None,
-        cache=True,
-        nogil=True,
-        error_model="numpy",
-        forceinline=not argument_types,
-    )
+    signatures = [argument_types] if argument_types else None
+
+    def compile_function(function: Callable[..., Any]) -> Any:
+        settings = {
+            "nogil": True,
+            "error_model": "numpy",  # 1 / 0 is infinite, and not looked for
+            "forceinline": not argument_types,
+        }
+        try:
+            return numba.njit(signatures, cache=True, **settings)(function)
+        except (RuntimeError, OSError):  # no place to keep it
+            return numba.njit(signatures, **settings)(function)
+
+    return compile_function
 
 
 def floats(values: npt.ArrayLike) -> Array:
