@@ -69,11 +69,6 @@ class FrameGeometry:
             np.eye(4) if row.depth_to_color is None else _matrix(row.depth_to_color),
         )
 
-    @property
-    def same_camera(self) -> bool:
-        """Whether both cameras stand at one place and look the same way."""
-        return bool((self.depth_to_color == np.eye(4)).all())
-
 
 def _matrix(numbers: list[float]) -> npt.NDArray[np.float64]:
     return np.array(numbers, np.float64).reshape(4, 4)
@@ -89,17 +84,11 @@ def camera_points(points: Array, pose: npt.NDArray[np.float64]) -> Array:
     Returns:
         float32 (N, 3), metres, optical frame; it is the transpose of a contiguous (3, N) array.
     """
-    rotation, translation = world_to_camera(pose)
+    motion = motion_to_camera(pose)
     # (3, N), so that every coordinate is contiguous for what comes after
-    seen: npt.NDArray[Any] = rotation @ points.T
-    seen += translation[:, None]
+    seen: npt.NDArray[Any] = motion[:, :3] @ points.T
+    seen += motion[:, 3:]
     return seen.T
-
-
-def world_to_camera(pose: npt.NDArray[np.float64]) -> tuple[Array, Array]:
-    """Rotation (3, 3) and translation (3,) of the inverse of a pose, float32."""
-    inverse = np.linalg.inv(pose)
-    return inverse[:3, :3].astype(np.float32), inverse[:3, 3].astype(np.float32)
 
 
 def motion_to_camera(pose: npt.NDArray[np.float64]) -> Array:
