@@ -3,6 +3,8 @@
 """The driver of all readers, with a reader of the plainest layout: <scene>/<frame>.{jpg,png}."""
 
 import json
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectKind
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestFrames, ManifestRow, read_manifest, read_scans
-from training.data.prepare_dataset import prepare_dataset
+from training.data.prepare_dataset import SceneJob, prepare_dataset
 from training.data.protocol import Protocol
 
 
@@ -147,6 +149,63 @@ def test_a_data_set_of_which_nothing_can_be_used_is_an_error(tmp_path, space):
     (tmp_path / "data" / "room1").mkdir(parents=True)
     with pytest.raises(DatasetError, match=r"nothing usable; the first defect: .*holds no frame"):
         prepare_dataset(PlainReader(tmp_path / "data", protocol()), tmp_path / "out", space)
+
+
+class WanderingReader(PlainReader):
+    """Reads as a worker does that was started in another folder."""
+
+    def prepare_scene(self, scene, split, out):
+        os.chdir("/")
+        assert out.is_absolute()
+        return super().prepare_scene(scene, split, out)
+
+
+def test_relative_folders_are_found_by_workers_in_another_folder(
+    root, space, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    prepared = prepare_dataset(WanderingReader(Path("data"), protocol()), tmp_path / "out", space)
+    assert prepared.frames == {"train": 4, "val": 2}
+    monkeypatch.chdir(root)
+    reader = PlainReader(Path("../data"), protocol())
+    with pytest.raises(DatasetError, match="another data set"):
+        prepare_dataset(reader, Path("../out"), space)
+    assert len(prepare_dataset(reader, Path("../other"), space).frames) == 2
+    assert (
+        files(tmp_path / "other")[Path("manifest.jsonl")]
+        == files(tmp_path / "out")[Path("manifest.jsonl")]
+    )
+
+
+def test_a_job_has_absolute_folders(root, space, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = SceneJob(PlainReader(Path("data"), protocol()), "room1", "train", Path("out"))
+    assert job.reader.root == root
+
+
+def bare(space):
+    """The same classes, of which nothing says which ids of a data set they are."""
+    return LabelSpace(space.name, space.classes)
+
+
+def test_a_label_space_that_does_not_know_the_data_sets_ids_is_refused(root, space, tmp_path):
+    message = "'scannet20' does not say which of the ids of 'nyu40'.*give it source_ids for 'nyu40'"
+    with pytest.raises(DatasetError, match=message):
+        prepare_dataset(PlainReader(root, protocol()), tmp_path / "out", bare(space))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_the_same_classes_reads_ids_by_the_prepared_label_space(root, space, tmp_path):
+    prepare_dataset(PlainReader(root, protocol()), tmp_path / "out", space)
+    with_ids, without = (
+        ManifestFrames(tmp_path / "out", "train", s).load(0)[1] for s in (space, bare(space))
+    )
+    raw = cv2.imread(str(root / "room1" / "000.png"), -1)
+    assert (without[raw == 1] == 0).all() and (without[raw == 5] == 4).all()
+    assert np.array_equal(with_ids, without)
+    other = LabelSpace("other", space.classes[:3])
+    with pytest.raises(DatasetError, match="whose classes are not those of 'other'"):
+        ManifestFrames(tmp_path / "out", "train", other)
 
 
 def test_paths_in_the_manifest_are_relative_to_it(root, space, tmp_path):

@@ -6,7 +6,8 @@ Below the root lie the unpacked downloads and the lists of the published code:
 
 - ``rooms/<scene>.npz``, see :mod:`training.data.panorooms.rooms`.
 - ``panoramas/{images,annotations}/<part>/``, see :mod:`training.data.panorooms.panoramas`.
-- ``blocks/*.npz``, see :mod:`training.data.panorooms.blocks`; may be left out.
+- ``blocks/*.npz`` or ``blocks/{train,val}/*.npz``, see :mod:`training.data.panorooms.blocks`; may
+  be left out.
 - ``train.txt``, ``val.txt``, ``test.txt``, or the same in ``splits/``: one scene a line.
 """
 
@@ -15,15 +16,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-
-from seg3d2d_ros.atomic_file import write_file
 from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.frame_checks import decode, read_bytes
+from training.data.image_files import write_image
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow, ScanRow
-from training.data.panorooms.blocks import block_scene, read_block, write_block_list
+from training.data.panorooms.blocks import block_files, block_scene, read_block, write_block_list
 from training.data.panorooms.classes import CLASS_NAMES
 from training.data.panorooms.panoramas import (
     ANNOTATIONS,
@@ -32,8 +31,8 @@ from training.data.panorooms.panoramas import (
     find_panorama,
 )
 from training.data.panorooms.rooms import read_room
+from training.data.scene_lists import SPLITS, SPLITS_FOLDER, read_scene_list
 
-SPLITS = ("train", "val", "test")
 ROOMS, PANORAMAS, BLOCKS = "rooms", "panoramas", "blocks"
 FORMAT = "panorooms"
 """Of a room's line in ``scans.jsonl``; its path is the room's file."""
@@ -79,12 +78,9 @@ class PanoRoomsReader(DatasetReader):
         return splits
 
     def _list(self, split: str) -> list[str]:
-        for path in (self.root / "splits" / f"{split}.txt", self.root / f"{split}.txt"):
+        for path in (self.root / SPLITS_FOLDER / f"{split}.txt", self.root / f"{split}.txt"):
             if path.is_file():
-                try:
-                    return path.read_text(encoding="utf-8").split()
-                except (OSError, UnicodeDecodeError) as error:
-                    raise DatasetError(f"{path} cannot be read: {error}") from error
+                return read_scene_list(path)
         return []
 
     def prepare_scene(self, scene: str, split: str, out: Path) -> PreparedScene:
@@ -115,18 +111,23 @@ class PanoRoomsReader(DatasetReader):
                 prepared.rows.append(_row(panorama, scene, split, out))
             except DefectError as error:
                 prepared.defects.append(error.defect(scene))
-        self._list_blocks(scene, out, prepared)
+        if (self.root / BLOCKS).is_dir():
+            self._list_blocks(scene, split, out, prepared)
         return prepared
 
-    def _list_blocks(self, scene: str, out: Path, prepared: PreparedScene) -> None:
-        candidates = sorted((self.root / BLOCKS).glob(f"{scene}*.npz"))
-        if not candidates:
-            return
+    def _list_blocks(self, scene: str, split: str, out: Path, prepared: PreparedScene) -> None:
         scenes = self.scenes()
+        candidates = block_files(self.root / BLOCKS, scene)
+        blocks = [path for path in candidates if block_scene(path.stem, scenes) == scene]
+        if not blocks and split != "test":  # the published code tests on whole rooms
+            missing = DefectError(
+                DefectKind.MISSING_FILE,
+                self.root / BLOCKS,
+                f"{scene} has no blocks in {self.root / BLOCKS}; it is used without",
+            )
+            prepared.defects.append(missing.defect(scene, dropped=False))
         usable = []
-        for block in candidates:
-            if block_scene(block.stem, scenes) != scene:
-                continue
+        for block in blocks:
             try:
                 read_block(block)
                 usable.append(block)
@@ -148,7 +149,7 @@ class PanoRoomsReader(DatasetReader):
                 )
                 defects.append(stray.defect())
         folder = self.root / BLOCKS
-        blocks = [b for b in sorted(folder.glob("*.npz")) if block_scene(b.stem, scenes) is None]
+        blocks = [b for b in block_files(folder) if block_scene(b.stem, scenes) is None]
         if blocks:
             stray = DefectError(
                 DefectKind.STRAY_FILE,
@@ -181,5 +182,4 @@ def _row(files: PanoramaFiles, scene: str, split: str, out: Path) -> ManifestRow
     # The published code reads every image as colours and takes the first channel.
     out.mkdir(parents=True, exist_ok=True)
     unpacked = out / files.label.name
-    write_file(unpacked, cv2.imencode(".png", label[..., 0])[1].tobytes())
-    return replace(row, label=str(unpacked))
+    return replace(row, label=str(write_image(unpacked, label[..., 0])))

@@ -10,7 +10,6 @@ from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ScanRow
-from training.data.protocol import Protocol
 from training.data.s3dis.classes import CLASSES, NO_LABEL
 from training.data.s3dis.clouds import read_room
 from training.data.s3dis.frames import RoomFrames
@@ -38,9 +37,6 @@ class S3disReader(DatasetReader):
     label_source = "s3dis13"
     no_label = NO_LABEL
     label_ids = frozenset(range(len(CLASSES)))
-
-    def __init__(self, root: Path, protocol: Protocol) -> None:
-        super().__init__(root.absolute(), protocol)
 
     def _areas(self) -> dict[int, str]:
         """Split by area, in order of the areas."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.defects import DefectError, DefectKind
+from training.data.manifest_paths import absolute_path
 
 LABEL_TABLE = "scannetv2-labels.combined.tsv"
 
@@ -35,13 +36,32 @@ def find_label_table(root: Path) -> Path:
     Raises:
         DefectError: if it is in neither.
     """
-    for path in (root / LABEL_TABLE, root / "scans" / LABEL_TABLE):
-        if path.is_file():
-            return path
+    return _first_table([root], root)
+
+
+def label_table_of_scene(folder: Path) -> Path:
+    """The table for a scene of ``scans``: that of its data set, or beside where links lead.
+
+    Args:
+        folder: ``<root>/scans/<scene>``; both may be links.
+
+    Raises:
+        DefectError: if it is nowhere there.
+    """
+    scans = absolute_path(folder).parent
+    roots = [scans.parent, scans.resolve().parent, folder.resolve().parent.parent]
+    return _first_table(roots, scans.parent)
+
+
+def _first_table(roots: list[Path], wanted: Path) -> Path:
+    for root in roots:
+        for path in (root / LABEL_TABLE, root / "scans" / LABEL_TABLE):
+            if path.is_file():
+                return path
     raise DefectError(
         DefectKind.MISSING_FILE,
-        root / LABEL_TABLE,
-        f"{root / LABEL_TABLE} is missing, without which annotations have no ids; download it "
+        wanted / LABEL_TABLE,
+        f"{wanted / LABEL_TABLE} is missing, without which annotations have no ids; download it "
         "with ScanNet's option --label_map",
     )
 
