@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,39 +31,41 @@ class LabelTable:
     ambiguous: tuple[str, ...] = ()
 
 
-def find_label_table(root: Path) -> Path:
-    """Where a data set's table is: in its folder, as ScanNet's download has it, or in ``scans``.
-
-    Raises:
-        DefectError: if it is in neither.
-    """
-    return _first_table([root], root)
+def label_table_places(root: Path) -> tuple[Path, ...]:
+    """Where a data set's table may be; the first that is there counts."""
+    return root / LABEL_TABLE, root / "scans" / LABEL_TABLE
 
 
-def label_table_of_scene(folder: Path) -> Path:
-    """The table for a scene of ``scans``: that of its data set, or beside where links lead.
+def scene_label_table_places(folder: Path) -> tuple[Path, ...]:
+    """Where the table for a scene of ``scans`` may be; the first that is there counts.
 
     Args:
-        folder: ``<root>/scans/<scene>``; both may be links.
-
-    Raises:
-        DefectError: if it is nowhere there.
+        folder: ``<root>/scans/<scene>``; where one of the two is a link, places beside where it
+            leads come after those in the root.
     """
     scans = absolute_path(folder).parent
-    roots = [scans.parent, scans.resolve().parent, folder.resolve().parent.parent]
-    return _first_table(roots, scans.parent)
+    roots = (scans.parent, scans.resolve().parent, folder.resolve().parent.parent)
+    return tuple(dict.fromkeys(path for root in roots for path in label_table_places(root)))
 
 
-def _first_table(roots: list[Path], wanted: Path) -> Path:
-    for root in roots:
-        for path in (root / LABEL_TABLE, root / "scans" / LABEL_TABLE):
-            if path.is_file():
-                return path
+def find_label_table(places: Iterable[Path]) -> Path:
+    """The first of some places where the table is.
+
+    Args:
+        places: of :func:`label_table_places` or :func:`scene_label_table_places`.
+
+    Raises:
+        DefectError: if it is in none of them.
+    """
+    places = tuple(places)
+    for path in places:
+        if path.is_file():
+            return path
     raise DefectError(
         DefectKind.MISSING_FILE,
-        wanted / LABEL_TABLE,
-        f"{wanted / LABEL_TABLE} is missing, without which annotations have no ids; download it "
-        "with ScanNet's option --label_map",
+        places[0],
+        f"{places[0]} is missing, without which annotations have no ids; download it with ScanNet's "
+        "option --label_map",
     )
 
 

@@ -13,19 +13,19 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import ScanRow
 from training.data.protocol import Protocol
 from training.data.scannet.frames_25k import SceneFrames, list_frames
-from training.data.scannet.label_table import find_label_table, read_label_table
+from training.data.scannet.label_table import find_label_table, label_table_places, read_label_table
 from training.data.scannet.scans import HIGHEST_ID, mesh_path, read_scan
 from training.data.scannet.scene_lists import listed_scenes, official_scenes
 from training.data.scannet.sens_frames import unpack_frames
 
-FRAME_FOLDERS = (
+FRAMES_PLACES = (
     "scannet_frames_25k",
     "scannet_frames_test",
     "tasks/scannet_frames_25k",
     "tasks/scannet_frames_test",
 )
 """Folders of scenes with frames as files of their own; the test split is a download of its own."""
-SCAN_FOLDERS = ("scans", "scans_test")
+SCANS_PLACES = ("scans", "scans_test")
 """Folders of scenes with meshes and recordings."""
 _SCENE = re.compile(r"scene\d{4}_\d{2}")
 
@@ -44,16 +44,16 @@ class ScanNetReader(DatasetReader):
     def __init__(self, root: Path, protocol: Protocol) -> None:
         super().__init__(root, protocol)
         # Whoever has no mesh or no frames at all did not want them.
-        self._has_meshes = self._holds("scene*/*_vh_clean_2.ply", SCAN_FOLDERS)
-        self._has_frames = self._holds("scene*", FRAME_FOLDERS) or self._holds(
-            "scene*/*.sens", SCAN_FOLDERS
+        self._has_meshes = self._holds("scene*/*_vh_clean_2.ply", SCANS_PLACES)
+        self._has_frames = self._holds("scene*", FRAMES_PLACES) or self._holds(
+            "scene*/*.sens", SCANS_PLACES
         )
 
     def scenes(self) -> dict[str, str]:
         """Split by scene, in order of the lists."""
-        if not any((self.root / name).is_dir() for name in (*FRAME_FOLDERS, *SCAN_FOLDERS)):
+        if not any((self.root / name).is_dir() for name in (*FRAMES_PLACES, *SCANS_PLACES)):
             raise DatasetError(
-                f"{self.root} holds neither {FRAME_FOLDERS[0]} nor {SCAN_FOLDERS[0]}; give the "
+                f"{self.root} holds neither {FRAMES_PLACES[0]} nor {SCANS_PLACES[0]}; give the "
                 "folder with these as --root"
             )
         scenes = listed_scenes(self.root)
@@ -61,12 +61,12 @@ class ScanNetReader(DatasetReader):
 
     def prepare_scene(self, scene: str, split: str, out: Path) -> PreparedScene:
         """List frames and mesh; unpack the recording where there are no frames."""
-        frames_folder = self._folder(scene, FRAME_FOLDERS)
-        scan_folder = self._folder(scene, SCAN_FOLDERS)
+        frames_folder = self._folder(scene, FRAMES_PLACES)
+        scan_folder = self._folder(scene, SCANS_PLACES)
         if frames_folder is None and scan_folder is None:
             text = f"{scene} of the split '{split}' is not in {self.root}"
             missing = Defect(
-                DefectKind.MISSING_FILE, str(self.root / FRAME_FOLDERS[0] / scene), text, scene
+                DefectKind.MISSING_FILE, str(self.root / FRAMES_PLACES[0] / scene), text, scene
             )
             return PreparedScene(defects=[missing])
         sens = scan_folder and scan_folder / f"{scene}.sens"
@@ -77,7 +77,7 @@ class ScanNetReader(DatasetReader):
         else:
             frames = SceneFrames()
             if self._has_frames:
-                wanted = self.root / FRAME_FOLDERS[0] / scene
+                wanted = self.root / FRAMES_PLACES[0] / scene
                 text = f"{scene} has no frames: neither {wanted} nor {sens}"
                 frames.defects.append(Defect(DefectKind.MISSING_FILE, str(sens), text, scene))
         prepared = PreparedScene(frames.rows, None, frames.defects)
@@ -88,7 +88,7 @@ class ScanNetReader(DatasetReader):
         """Folders of scenes that ScanNet does not have, and rows of the label table that differ."""
         known = self.scenes().keys() | official_scenes("v2").keys()
         defects = []
-        for name in (*FRAME_FOLDERS, *SCAN_FOLDERS):
+        for name in (*FRAMES_PLACES, *SCANS_PLACES):
             for path in sorted((self.root / name).glob("scene*")):
                 if _SCENE.fullmatch(path.name) and path.name not in known:
                     text = f"{path} is in no list of scenes"
@@ -96,7 +96,7 @@ class ScanNetReader(DatasetReader):
         if self._has_meshes:
             defects += self._label_table_defects()
         if not self._has_frames:
-            without = f"neither {FRAME_FOLDERS[0]} nor .sens files"
+            without = f"neither {FRAMES_PLACES[0]} nor .sens files"
             text = f"{self.root} has no frames, {without}, only points"
             defects.append(Defect(DefectKind.MISSING_FILE, str(self.root), text, dropped=False))
         return defects
@@ -106,7 +106,7 @@ class ScanNetReader(DatasetReader):
     ) -> None:
         if folder is None or not mesh_path(folder).is_file():
             if self._has_meshes:
-                wanted = mesh_path(folder or self.root / SCAN_FOLDERS[0] / scene)
+                wanted = mesh_path(folder or self.root / SCANS_PLACES[0] / scene)
                 text = f"{wanted} is missing; {scene} is used without points"
                 defect = Defect(DefectKind.MISSING_FILE, str(wanted), text, scene)
                 prepared.defects.append(defect)
@@ -126,7 +126,7 @@ class ScanNetReader(DatasetReader):
 
     def _label_table_defects(self) -> list[Defect]:
         try:
-            path = find_label_table(self.root)
+            path = find_label_table(label_table_places(self.root))
             table = read_label_table(path)
         except DefectError:
             return []  # said by the scenes that need it

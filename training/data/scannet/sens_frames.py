@@ -17,7 +17,11 @@ from training.data.image_files import write_image
 from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.scannet.frames_25k import SceneFrames
-from training.data.scannet.label_table import label_table_of_scene, read_label_table
+from training.data.scannet.label_table import (
+    find_label_table,
+    read_label_table,
+    scene_label_table_places,
+)
 from training.data.scannet.projected_labels import ProjectedLabels
 from training.data.scannet.sens import ColorCompression, SensFile, SensFrame, SensHeader
 
@@ -72,7 +76,7 @@ def _labels(
             )
         return None
     try:
-        table = read_label_table(label_table_of_scene(path.parent))
+        table = read_label_table(find_label_table(scene_label_table_places(path.parent)))
         return stack.enter_context(ProjectedLabels(archive, table))
     except DefectError as error:
         defects.append(error.defect(path.stem, dropped=False))
