@@ -64,8 +64,8 @@ def find_label_table(places: Iterable[Path]) -> Path:
     raise DefectError(
         DefectKind.MISSING_FILE,
         places[0],
-        f"{places[0]} is missing, without which annotations have no ids; download it with ScanNet's "
-        "option --label_map",
+        f"{places[0]} is missing, without which annotations have no ids; download it with "
+        "ScanNet's option --label_map",
     )
 
 
