@@ -31,6 +31,7 @@ from training.data.manifest import (
     write_scans,
 )
 from training.data.manifest_paths import absolute_path, manifest_path
+from training.data.scene_fingerprint import scene_fingerprint
 from training.scene_jobs import run_scene_jobs
 
 SCENES = "scenes"
@@ -43,12 +44,22 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class SceneJob:
-    """One scene to prepare."""
+    """One scene to prepare.
+
+    Attributes:
+        reader: of the data set.
+        scene: name.
+        split: of its frames.
+        out: folder to write to.
+        fingerprint: of the scene's files, taken before they are read, see
+            :func:`training.data.scene_fingerprint.scene_fingerprint`.
+    """
 
     reader: DatasetReader
     scene: str
     split: str
     out: Path
+    fingerprint: str
 
     @property
     def finished(self) -> Path:
@@ -57,13 +68,23 @@ class SceneJob:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do; what something was left out of may have been mended."""
-        return self.finished.is_file() and not any(
-            defect["dropped"] for defect in self.result()["defects"]
-        )
+        """Whether nothing is left to do: the scene was read from the same files, and whole.
+
+        What something was left out of is read anew, as a file can't be read now and then for
+        reasons that are not in it.
+        """
+        if not self.finished.is_file():
+            return False
+        try:
+            result = self.result()
+            return result["fingerprint"] == self.fingerprint and not any(
+                defect["dropped"] for defect in result["defects"]
+            )
+        except (ValueError, TypeError, KeyError):  # of another version
+            return False
 
     def result(self) -> dict[str, Any]:
-        """What the file holds: rows, scan and defects as mappings."""
+        """What the file holds: fingerprint, and rows, scan and defects as mappings."""
         result: dict[str, Any] = json.loads(self.finished.read_text(encoding="utf-8"))
         return result
 
@@ -110,7 +131,10 @@ def prepare_dataset(
     workers: int | None = None,
     ray_address: str | None = None,
 ) -> PreparedDataset:
-    """Check every file of a data set and list what can be used; goes on where it was interrupted.
+    """Check every file of a data set and list what can be used.
+
+    Goes on where it was interrupted. Scenes whose files have changed since, or of which something
+    was left out, are read anew.
 
     Writes ``manifest.jsonl``, ``scans.jsonl``, ``label_space.yaml``, ``dataset.yaml`` and
     ``defects.txt``.
@@ -137,7 +161,11 @@ def prepare_dataset(
     scenes = reader.scenes()
     out = absolute_path(out)  # workers may run in another folder
     _claim(out, reader)
-    jobs = [SceneJob(reader, scene, split, out) for scene, split in scenes.items()]
+    jobs = []
+    # Seconds for the largest data sets, minutes where they lie on a slow server.
+    for scene, split in tqdm(scenes.items(), "looking at files", delay=3, leave=False):
+        fingerprint = scene_fingerprint(reader, scene, split)
+        jobs.append(SceneJob(reader, scene, split, out, fingerprint))
     todo = [job for job in jobs if not job.done]
     with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="scene") as bar:
         for _ in run_scene_jobs(prepare_scene, todo, workers=workers, ray_address=ray_address):
@@ -184,6 +212,7 @@ def prepare_scene(job: SceneJob) -> str:
         scan = replace(scan, path=manifest_path(scan.path, job.out))
     job.finished.parent.mkdir(parents=True, exist_ok=True)
     mapping = {
+        "fingerprint": job.fingerprint,
         "rows": rows,
         "scan": asdict(scan) if scan else None,
         "defects": [defect.to_mapping() for defect in defects],

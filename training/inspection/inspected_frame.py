@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.defects import DefectError
+from training.data.depth_images import read_depth
 from training.data.frame_checks import decode, read_bytes
 from training.data.intrinsics import Array
 from training.data.labelled_frames import DatasetError
@@ -21,7 +22,7 @@ from training.data.scan import Scan
 from training.inspection.prepared_scene import InspectedScene
 from training.projection.geometry import FrameGeometry, camera_points
 from training.projection.splat import coverage, splat
-from training.projection.visibility import SurfaceVisibility, read_depth, visible_by_depth
+from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_points import NO_POINT, VisiblePoints
 
 CELL = 8

@@ -13,8 +13,11 @@ Below the root lie the unpacked downloads and the lists of the published code:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectError, DefectKind
@@ -114,6 +117,33 @@ class PanoRoomsReader(DatasetReader):
         if (self.root / BLOCKS).is_dir():
             self._list_blocks(scene, split, out, prepared)
         return prepared
+
+    def inputs(self, scene: str) -> Iterator[Path]:
+        """The room, the panorama and the blocks."""
+        yield self.root / ROOMS / f"{scene}.npz"
+        panorama = find_panorama(self.root / PANORAMAS, scene)
+        if panorama is not None:
+            yield from (panorama.image, panorama.label)
+        yield from self._blocks.get(scene, ())
+
+    def premises(self, scene: str) -> list[str]:
+        """Whether there are blocks at all; where not, their absence is no defect."""
+        return [f"blocks {(self.root / BLOCKS).is_dir()}"]
+
+    @cached_property
+    def _blocks(self) -> dict[str, list[Path]]:
+        """All blocks' files by scene."""
+        scenes = self.scenes()
+        blocks: dict[str, list[Path]] = {}
+        for path in block_files(self.root / BLOCKS):
+            scene = block_scene(path.stem, scenes)
+            if scene is not None:
+                blocks.setdefault(scene, []).append(path)
+        return blocks
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the list of blocks, which would go to workers with every scene."""
+        return {name: value for name, value in self.__dict__.items() if name != "_blocks"}
 
     def _list_blocks(self, scene: str, split: str, out: Path, prepared: PreparedScene) -> None:
         scenes = self.scenes()
