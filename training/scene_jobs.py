@@ -29,7 +29,7 @@ def run_scene_jobs(
     work: Callable[[Job], Result],
     jobs: Sequence[Job],
     *,
-    workers: int = 1,
+    workers: int | None = None,
     ray_address: str | None = None,
 ) -> Iterator[Result]:
     """Results in the order in which they are finished.
@@ -38,7 +38,8 @@ def run_scene_jobs(
         work: a function of a module, so that other processes find it; its argument and result
             can be pickled.
         jobs: its arguments.
-        workers: processes; 1 for this one alone. With Ray, the most tasks at a time.
+        workers: processes; 1, or None, for this one alone. With Ray the most tasks at a time; None
+            for as many as the cluster has CPUs.
         ray_address: of a Ray cluster, such as ``auto`` or ``10.0.0.1:6379``, whose machines see
             the same files; ``local`` for a private one on this machine.
 
@@ -48,7 +49,7 @@ def run_scene_jobs(
     """
     if ray_address is not None:
         yield from _with_ray(work, jobs, workers, ray_address)
-    elif workers == 1:
+    elif workers in (None, 1):
         yield from map(work, jobs)
     else:
         yield from _with_processes(work, jobs, workers)
@@ -89,7 +90,7 @@ def _start_worker() -> None:
 
 
 def _with_ray(
-    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, address: str
+    work: Callable[[Job], Result], jobs: Sequence[Job], workers: int | None, address: str
 ) -> Iterator[Result]:
     _check_address(address)
     ray = _import_ray(local=address == "local")
@@ -109,6 +110,8 @@ def _with_ray(
                 "a Ray that was loaded before listens to the network, not only to this machine; "
                 "use --workers without --ray"
             )
+        if workers is None:
+            workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
         task = ray.remote(num_cpus=1)(work)
         waiting = list(jobs)[::-1]
         running: list[Any] = []

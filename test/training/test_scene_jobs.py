@@ -31,6 +31,7 @@ def process_of(folder):
 
 def test_one_worker_is_this_process():
     assert list(run_scene_jobs(os.path.basename, ["/a", "/b", "/c"])) == ["a", "b", "c"]
+    assert list(run_scene_jobs(os.path.basename, ["/a", "/b"], workers=1)) == ["a", "b"]
     assert [*map(process_of, run_scene_jobs(os.path.realpath, [ITSELF]))] == [os.getpid()]
 
 
@@ -152,6 +153,47 @@ def test_a_private_ray_cluster_gives_the_same_listens_to_this_machine_alone_and_
     while marked_processes(mark) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not marked_processes(mark)
+
+
+MEETING = """
+import time
+from pathlib import Path
+
+def meet(job):
+    folder, name = job
+    Path(folder, name).touch()
+    deadline = time.monotonic() + 60
+    while len(list(Path(folder).iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return len(list(Path(folder).iterdir()))
+"""
+RAY_MEETING = """
+import sys
+sys.path.insert(0, {repository!r})
+from meeting import meet
+from training.scene_jobs import run_scene_jobs
+
+jobs = [({folder!r}, "one"), ({folder!r}, "two")]
+print(sorted(run_scene_jobs(meet, jobs, ray_address="local")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one CPU runs one task at a time")
+def test_with_ray_as_many_scenes_as_the_cluster_has_cpus_run_side_by_side(repository, tmp_path):
+    pytest.importorskip("ray")
+    (tmp_path / "meeting.py").write_text(MEETING)
+    (tmp_path / "met").mkdir()
+    program = RAY_MEETING.format(repository=str(repository), folder=str(tmp_path / "met"))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.stdout.strip() == "[2, 2]", done.stderr
 
 
 @pytest.mark.parametrize(

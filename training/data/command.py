@@ -8,8 +8,8 @@ import argparse
 from pathlib import Path
 
 from training.argument_types import count, part
+from training.data.registry import READERS
 
-DATASETS = ("scannet", "s3dis", "nyu", "panorooms", "rgbd")
 LABEL_SPACES = Path("config/labels")
 
 
@@ -24,12 +24,18 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "out or used without the damaged part; exit status 1 if anything was left out. Goes on "
         "where it was interrupted.",
     )
-    prepare.add_argument("--dataset", choices=DATASETS, help="published data set, or rgbd folders")
+    prepare.add_argument(
+        "--dataset", choices=tuple(READERS), help="published data set, or rgbd folders"
+    )
     prepare.add_argument("--root", type=Path, help="its folder, in its original layout")
     prepare.add_argument(
         "--protocol", help="which scenes and frames are whose; an unknown name lists them"
     )
-    prepare.add_argument("--workers", type=count, default=1, help="processes (%(default)s)")
+    prepare.add_argument(
+        "--workers",
+        type=count,
+        help="processes (1); with --ray scenes at a time (the CPUs of the cluster)",
+    )
     prepare.add_argument(
         "--ray", metavar="ADDRESS", help="of a Ray cluster whose machines see the same files"
     )

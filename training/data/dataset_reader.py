@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from training.data.defects import Defect
 from training.data.manifest import ManifestRow, ScanRow
+from training.data.manifest_paths import absolute_path
 from training.data.protocol import Protocol
 
 
@@ -46,7 +47,8 @@ class DatasetReader(ABC):
     """Every id that may occur in label images beside it; another one is a defect."""
 
     def __init__(self, root: Path, protocol: Protocol) -> None:
-        self.root = root
+        # Workers may run in another folder than the one that a relative path is meant for.
+        self.root = absolute_path(root)
         self.protocol = protocol
 
     @abstractmethod

@@ -19,7 +19,7 @@ from seg3d2d_ros.labels import LabelSpace
 from training.data.labelled_frames import DatasetError, LabelledFrame, LabelledFrames
 
 MANIFEST = "manifest.jsonl"
-SCANS = "scans.jsonl"
+SCANS_LIST = "scans.jsonl"
 LABEL_SPACE = "label_space.yaml"
 DATASET = "dataset.yaml"
 DEFECTS = "defects.txt"
@@ -100,7 +100,7 @@ def write_scans(folder: Path, rows: Iterable[ScanRow]) -> None:
     Raises:
         OSError: if it can't be written; one that was there before is then left as it was.
     """
-    _write_rows(folder / SCANS, rows)
+    _write_rows(folder / SCANS_LIST, rows)
 
 
 def _write_rows(path: Path, rows: Iterable[ManifestRow] | Iterable[ScanRow]) -> None:
@@ -123,7 +123,7 @@ def read_scans(folder: Path) -> list[ScanRow]:
     Raises:
         DatasetError: if it is missing or malformed.
     """
-    return _read_rows(folder / SCANS, ScanRow)
+    return _read_rows(folder / SCANS_LIST, ScanRow)
 
 
 def _read_rows(path: Path, kind: type[Row]) -> list[Row]:
@@ -175,7 +175,7 @@ class ManifestFrames(LabelledFrames):
         if source in label_space.source_ids:
             table = label_space.lookup(str(source))
         else:
-            table = _same_classes(folder, label_space)
+            table = _same_classes(folder, label_space, source)
         super().__init__(split, frames, table, tuple(size) if size else None)
 
 
@@ -197,13 +197,22 @@ def read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def _same_classes(folder: Path, label_space: LabelSpace) -> npt.NDArray[Any]:
+def _same_classes(folder: Path, label_space: LabelSpace, source: str | None) -> npt.NDArray[Any]:
+    """The table of the prepared label space, which has the model's classes.
+
+    Args:
+        folder: of the manifest.
+        label_space: of the model.
+        source: whose ids the labels hold; None where they are classes already.
+    """
     prepared = LabelSpace.load(folder / LABEL_SPACE)
     if prepared.names != label_space.names:
         raise DatasetError(
             f"{folder} was prepared with the label space '{prepared.name}', whose classes are "
             f"not those of '{label_space.name}'; name {folder / LABEL_SPACE} as label_space"
         )
+    if source is not None:
+        return prepared.lookup(source)
     table = np.full(65536, label_space.unlabeled, label_space.dtype)
     table[: label_space.num_classes] = np.arange(label_space.num_classes)
     return table

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from training.data.manifest import (
     ManifestRow,
     write_manifest,
 )
+from training.data.manifest_paths import manifest_path
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -120,8 +120,8 @@ def prepare_folder(
     splits = _divide([_scene(name) for name, _ in usable], val_share, seed)
     rows = [
         ManifestRow(
-            _relative(images / name, out),
-            _relative(_mask(masks, name), out),
+            manifest_path(images / name, out),
+            manifest_path(_mask(masks, name), out),
             _scene(name),
             splits[_scene(name)],
             digest,
@@ -182,7 +182,3 @@ def _divide(scenes: list[str], val_share: float, seed: int) -> dict[str, str]:
         splits[names[int(k)]] = "val"
         held += scenes.count(names[int(k)])
     return splits
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -32,6 +31,7 @@ from training.data.manifest import (
     write_manifest,
     write_scans,
 )
+from training.data.manifest_paths import absolute_path, manifest_path
 from training.data.scene_fingerprint import scene_fingerprint
 from training.scene_jobs import run_scene_jobs
 
@@ -131,7 +131,7 @@ def prepare_dataset(
     out: Path,
     label_space: LabelSpace,
     *,
-    workers: int = 1,
+    workers: int | None = None,
     ray_address: str | None = None,
 ) -> PreparedDataset:
     """Check every file of a data set and list what can be used.
@@ -146,14 +146,23 @@ def prepare_dataset(
         reader: of the data set.
         out: folder to write to.
         label_space: classes of the protocol.
-        workers: processes.
-        ray_address: of a Ray cluster, see :func:`training.scene_jobs.run_scene_jobs`.
+        workers: processes, or tasks of Ray at a time; see
+            :func:`training.scene_jobs.run_scene_jobs`.
+        ray_address: of a Ray cluster, see there.
 
     Raises:
-        DatasetError: if nothing usable is there, or ``out`` belongs to another data set.
+        DatasetError: if nothing usable is there, ``out`` belongs to another data set, or the label
+            space does not know the ids of the data set's labels.
         OSError: if something can't be written.
     """
+    if reader.label_source not in label_space.source_ids:
+        raise DatasetError(
+            f"the label space '{label_space.name}' does not say which of the ids of "
+            f"'{reader.label_source}', which label images of {reader.root} hold, are its classes; "
+            f"give it source_ids for '{reader.label_source}'"
+        )
     scenes = reader.scenes()
+    out = absolute_path(out)  # workers may run in another folder
     _claim(out, reader)
     jobs = []
     # Seconds for the largest data sets, minutes where they lie on a slow server.
@@ -203,7 +212,7 @@ def prepare_scene(job: SceneJob) -> str:
             rows.append(asdict(_relative_row(checked, job.out)))
     scan = prepared.scan
     if scan is not None:
-        scan = replace(scan, path=_relative(scan.path, job.out))
+        scan = replace(scan, path=manifest_path(scan.path, job.out))
     job.finished.parent.mkdir(parents=True, exist_ok=True)
     mapping = {
         "fingerprint": job.fingerprint,
@@ -260,11 +269,7 @@ def _write_yaml(path: Path, mapping: dict[str, Any]) -> None:
 def _relative_row(row: ManifestRow, out: Path) -> ManifestRow:
     return replace(
         row,
-        image=_relative(row.image, out),
-        label=row.label and _relative(row.label, out),
-        depth=row.depth and _relative(row.depth, out),
+        image=manifest_path(row.image, out),
+        label=row.label and manifest_path(row.label, out),
+        depth=row.depth and manifest_path(row.depth, out),
     )
-
-
-def _relative(path: str, folder: Path) -> str:
-    return Path(os.path.relpath(Path(path).resolve(), folder.resolve())).as_posix()

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from training.data.dataset_reader import DatasetReader
 from training.data.labelled_frames import DatasetError
 from training.data.protocol import Protocol
+
+if TYPE_CHECKING:
+    from training.data.dataset_reader import DatasetReader
 
 READERS = {
     "scannet": "training.data.scannet:ScanNetReader",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seg3d2d_ros.labels import LabelSpace
 from training.data.labelled_frames import DatasetError, LabelledFrame, LabelledFrames
+from training.data.scene_lists import SPLITS_FOLDER, read_scene_list
 
 
 class ScanNetFrames(LabelledFrames):
@@ -31,15 +32,14 @@ class ScanNetFrames(LabelledFrames):
     ) -> None:
         self.root = Path(root)
         self.split = split
-        listing = self.root / "splits" / f"{split}.txt"
-        try:
-            scenes = listing.read_text(encoding="utf-8").split()
-        except OSError as error:
+        listing = self.root / SPLITS_FOLDER / f"{split}.txt"
+        if not listing.is_file():
             raise DatasetError(
                 f"{listing} cannot be read; {self.root} should be a folder that 'python -m "
                 "training prepare' has written, or hold a data set in ScanNet's frames layout, as "
                 "'python -m training rooms' writes one"
-            ) from error
+            )
+        scenes = read_scene_list(listing)
         frames = [frame for scene in scenes for frame in self._scene_frames(scene)]
         if not frames:
             raise DatasetError(f"the split {listing} has no frames")

@@ -18,7 +18,7 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import (
     LABEL_SPACE,
     MANIFEST,
-    SCANS,
+    SCANS_LIST,
     ManifestRow,
     ScanRow,
     read_description,
@@ -82,7 +82,7 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
     """
     description = read_description(folder)
     manifest = read_manifest(folder)
-    scans = read_scans(folder) if (folder / SCANS).is_file() else []
+    scans = read_scans(folder) if (folder / SCANS_LIST).is_file() else []
     finished = {path.stem: path for path in sorted((folder / SCENES).glob("*.json"))}
     known = dict.fromkeys(
         [*(row.scene for row in manifest), *(scan.scene for scan in scans), *finished]

@@ -48,7 +48,11 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         action="store_true",
         help="the rule of the published distillation code instead, to compare with",
     )
-    project.add_argument("--workers", type=count, default=1, help="processes (%(default)s)")
+    project.add_argument(
+        "--workers",
+        type=count,
+        help="processes (1); with --ray scenes at a time (the CPUs of the cluster)",
+    )
     project.add_argument(
         "--ray", metavar="ADDRESS", help="of a Ray cluster whose machines see the same files"
     )

@@ -11,7 +11,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import DATASET, MANIFEST, SCANS, ManifestRow, read_manifest, read_scans
+from training.data.manifest import (
+    DATASET,
+    MANIFEST,
+    SCANS_LIST,
+    ManifestRow,
+    read_manifest,
+    read_scans,
+)
 from training.projection.coverage import COVERAGE, summarise, write_coverage
 from training.projection.coverage_page import REPORT, write_coverage_page
 from training.projection.projected_scene import current_record, project_scene
@@ -69,7 +76,7 @@ def project_scenes(
     rule: ProjectionRule,
     *,
     split: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     ray_address: str | None = None,
 ) -> ProjectedScenes:
     """Project every scene and report; scenes that are there, made from the same, are kept.
@@ -83,8 +90,9 @@ def project_scenes(
         out: folder to write to.
         rule: of visibility.
         split: the only one to project; None for all.
-        workers: processes.
-        ray_address: of a Ray cluster, see :func:`training.scene_jobs.run_scene_jobs`.
+        workers: processes, or tasks of Ray at a time; see
+            :func:`training.scene_jobs.run_scene_jobs`.
+        ray_address: of a Ray cluster, see there.
 
     Raises:
         DatasetError: if the manifest can't be read, has no frame of the split, or no frame of it
@@ -169,7 +177,7 @@ def projection_jobs(
     manifest = read_manifest(prepared)
     scans = {}
     # A folder of images and masks has no such list; a published data set always has.
-    if (prepared / SCANS).is_file() or (prepared / DATASET).is_file():
+    if (prepared / SCANS_LIST).is_file() or (prepared / DATASET).is_file():
         scans = {scan.scene: scan for scan in read_scans(prepared)}
     rows: dict[str, list[ManifestRow]] = {}
     for row in manifest:

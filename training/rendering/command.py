@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verb `rooms`: render furnished rooms in ScanNet's on-disk layout."""
+"""The verb `rooms`: render furnished rooms in the layout of a data set."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--size",
         type=size,
         metavar="WxH",
-        help="of pictures and labels, 1296x968 as in ScanNet (320x240; s3dis: 320x320; panorooms: "
-        "512x256)",
+        help="of pictures and labels, 1296x968 as in ScanNet (320x240; s3dis: 320x320; nyu: "
+        "640x480; panorooms: 512x256)",
     )
     parser.add_argument(
         "--depth-size",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from training.rendering.domain import SPLITS, Part
+from training.rendering.domain import DOMAIN_SPLITS, Part
 from training.rendering.kinds import kind_of
 from training.rendering.layouts.registry import open_layout
 from training.rendering.room_job import RoomJob, render_room
@@ -51,14 +51,14 @@ def render_dataset(arguments: argparse.Namespace) -> None:
         )
     frames = {"train": arguments.frames_per_room, "val": arguments.val_frames_per_room}
     if arguments.trajectory:
-        frames = dict.fromkeys(SPLITS, arguments.trajectory)
+        frames = dict.fromkeys(DOMAIN_SPLITS, arguments.trajectory)
     if layout.pictures is not None:
         if arguments.trajectory:
             raise RoomsError(
                 f"{arguments.format} has no recordings, but {layout.pictures} picture of each "
                 "room; leave out --trajectory"
             )
-        frames = dict.fromkeys(SPLITS, layout.pictures)
+        frames = dict.fromkeys(DOMAIN_SPLITS, layout.pictures)
     jobs = [
         RoomJob(
             arguments.out,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from training.rendering.furniture import Model
 
 DOMAINS = ("A", "B")
-SPLITS = ("train", "val")
+DOMAIN_SPLITS = ("train", "val")
 
 _SHARES = {("A", "train"): 0.55, ("A", "val"): 0.15, ("B", "train"): 0.18, ("B", "val"): 0.12}
 """Shares of the models of a role."""
@@ -44,7 +44,7 @@ class Part:
 
     def generator(self, *seed: int) -> np.random.Generator:
         """A seeded generator whose parameters lie in this part's strips."""
-        number = 2 * DOMAINS.index(self.domain) + SPLITS.index(self.split)
+        number = 2 * DOMAINS.index(self.domain) + DOMAIN_SPLITS.index(self.split)
         strips = [k for k, letter in enumerate(_STRIPS) if _OWNERS[letter] == self._key]
         return StripedGenerator(np.random.default_rng([*seed, number]).bit_generator, strips)
 
@@ -65,7 +65,7 @@ class Part:
         bounds = dict(zip(_SHARES, zip([0, *ends], ends, strict=False), strict=True))
         keys = [self._key]
         if len(models) < MIN_MODELS_FOR_SPLITS:
-            keys = [(self.domain, split) for split in SPLITS]
+            keys = [(self.domain, split) for split in DOMAIN_SPLITS]
         own = {m.key for key in keys for m in ranked[slice(*bounds[key])]}
         return [model for model in models if model.key in own]
 

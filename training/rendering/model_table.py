@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from training.rendering.domain import DOMAINS, SPLITS, Part
+from training.rendering.domain import DOMAIN_SPLITS, DOMAINS, Part
 from training.rendering.furniture import DEFAULT_FOLDER, Catalogue
 from training.rendering.pieces import made_in_code
 
-PARTS = tuple(Part(domain, split) for domain in DOMAINS for split in SPLITS)
+PARTS = tuple(Part(domain, split) for domain in DOMAINS for split in DOMAIN_SPLITS)
 
 
 def model_table(catalogue: Catalogue) -> str:

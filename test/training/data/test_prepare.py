@@ -88,6 +88,14 @@ def test_the_folder_may_move_with_its_data(folder, tmp_path_factory):
     assert open_frames(moved / "out", "val", space).load(0)[1].shape == (24, 32)
 
 
+def test_linked_images_keep_their_names(folder):
+    for number, path in enumerate(sorted((folder / "images").rglob("*.jpg"))):
+        path.rename(folder / f"MD5E-{number}.jpg")
+        path.symlink_to(folder / f"MD5E-{number}.jpg")
+    prepare(folder)
+    assert {row.frame for row in read_manifest(folder / "out")} == {f"{k:03d}" for k in range(10)}
+
+
 def test_images_without_sub_folders_are_divided_one_by_one(tmp_path):
     (tmp_path / "labels.yaml").write_text(yaml.safe_dump(SPACE))
     mask = np.zeros((8, 8), np.uint8)

@@ -4,6 +4,7 @@
 
 import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,6 +251,50 @@ def test_a_data_set_of_which_nothing_can_be_used_is_an_error(tmp_path, space):
     (tmp_path / "data" / "room1").mkdir(parents=True)
     with pytest.raises(DatasetError, match=r"nothing usable; the first defect: .*holds no frame"):
         prepare_dataset(PlainReader(tmp_path / "data", protocol()), tmp_path / "out", space)
+
+
+class WanderingReader(PlainReader):
+    """Goes to another folder, as a worker that was started in another one."""
+
+    def prepare_scene(self, scene, split, out):
+        os.chdir("/")
+        return super().prepare_scene(scene, split, out)
+
+
+def test_relative_folders_are_found_by_workers_in_another_folder(
+    root, space, tmp_path, monkeypatch
+):
+    expected = prepare_dataset(PlainReader(root, protocol()), tmp_path / "whole", space)
+    monkeypatch.chdir(root)
+    reader = WanderingReader(Path("../data"), protocol())
+    prepared = prepare_dataset(reader, Path("../out"), space)
+    assert prepared.frames == expected.frames and prepared.defects == []
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def bare(space):
+    """The same classes, of which nothing says which ids of a data set they are."""
+    return LabelSpace(space.name, space.classes)
+
+
+def test_a_label_space_that_does_not_know_the_data_sets_ids_is_refused(root, space, tmp_path):
+    message = "'scannet20' does not say which of the ids of 'nyu40'.*give it source_ids for 'nyu40'"
+    with pytest.raises(DatasetError, match=message):
+        prepare_dataset(PlainReader(root, protocol()), tmp_path / "out", bare(space))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_the_same_classes_reads_ids_by_the_prepared_label_space(root, space, tmp_path):
+    prepare_dataset(PlainReader(root, protocol()), tmp_path / "out", space)
+    with_ids, without = (
+        ManifestFrames(tmp_path / "out", "train", s).load(0)[1] for s in (space, bare(space))
+    )
+    raw = cv2.imread(str(root / "room1" / "000.png"), -1)
+    assert (without[raw == 1] == 0).all() and (without[raw == 5] == 4).all()
+    assert np.array_equal(with_ids, without)
+    other = LabelSpace("other", space.classes[:3])
+    with pytest.raises(DatasetError, match="whose classes are not those of 'other'"):
+        ManifestFrames(tmp_path / "out", "train", other)
 
 
 def test_paths_in_the_manifest_are_relative_to_it(root, space, tmp_path):

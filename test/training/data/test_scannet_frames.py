@@ -68,6 +68,13 @@ def test_what_is_missing_is_named(rooms, space):
         ScanNetFrames(rooms, "odd", space)
 
 
+def test_a_scenes_name_may_have_spaces(rooms, space):
+    folder = rooms / "scannet_frames_25k"
+    (folder / "scene0002_00").rename(folder / "living room")
+    (rooms / "splits" / "val.txt").write_text("living room\n")
+    assert {f.scene for f in ScanNetFrames(rooms, "val", space).frames} == {"living room"}
+
+
 def test_damaged_files_are_named(rooms, space):
     frames = ScanNetFrames(rooms, "val", space)
     cv2.imwrite(str(frames.frames[0].label), np.zeros((10, 10), np.uint8))

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.rendering.domain import DOMAINS, SPLITS, Part
+from training.rendering.domain import DOMAIN_SPLITS, DOMAINS, Part
 
-PARTS = [Part(domain, split) for domain in DOMAINS for split in SPLITS]
+PARTS = [Part(domain, split) for domain in DOMAINS for split in DOMAIN_SPLITS]
 
 
 def models(count):

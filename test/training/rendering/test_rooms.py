@@ -20,6 +20,7 @@ from training.rendering.command import add_parser
 from training.rendering.dataset import render_dataset, splits_of
 from training.rendering.furniture import FurnitureError, fetch
 from training.rendering.layout import furnish
+from training.rendering.layouts.registry import LAYOUTS, open_layout
 from training.rendering.nyu40 import SCANNET20_IDS
 from training.rendering.render import Renderer, render_ground_truth
 from training.rendering.rooms_error import RoomsError
@@ -120,6 +121,17 @@ def test_bad_arguments_are_refused(words, capsys):
     with pytest.raises(SystemExit):
         parse("--out", "x", *words)
     assert words[1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_help_names_the_size_of_pictures_of_each_layout(name, capsys):
+    if name == "nyu":
+        pytest.importorskip("h5py")
+    with pytest.raises(SystemExit):
+        parse("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    size = "{}x{}".format(*open_layout(name).default_size)
+    assert (f"({size}; " if name == "scannet" else f"; {name}: {size}") in text
 
 
 def test_a_recording_is_only_for_scannets_layout(tmp_path, capsys):

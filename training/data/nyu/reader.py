@@ -6,21 +6,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from seg3d2d_ros.atomic_file import write_file
 from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectError, DefectKind
+from training.data.image_files import write_image
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow
 from training.data.nyu.camera import FARTHEST, color_camera, valid_region
 from training.data.nyu.classes import CLASS_MAPPING, class_mapping
 from training.data.nyu.labeled_mat import LABELED_MAT, LabeledMat
-from training.data.nyu.splits import SPLITS, frame_splits
+from training.data.nyu.splits import SPLITS_FILE, frame_splits
 
 DEPTH_SCALE = 5000.0
 """Numbers of unpacked depth images for a metre: 10 m are 50,000, a step is 0.2 mm, which is below
@@ -44,13 +43,12 @@ class NyuReader(DatasetReader):
     label_ids: ClassVar[frozenset[int]] = frozenset(range(1, 41))
 
     def scenes(self) -> dict[str, str]:
-        """Split by scene, that of its first frame; rows have their own frame's."""
+        """Split by scene, that of its first frame in a list; rows have their own frame's."""
         found = self._contents()
-        by_scene: dict[str, str] = {}
+        by_scene: dict[str, str | None] = {}
         for scene, split in zip(found.scenes, found.splits, strict=True):
-            if split is not None or scene not in by_scene:
-                by_scene.setdefault(scene, split or "train")
-        return by_scene
+            by_scene[scene] = by_scene.get(scene) or split
+        return {scene: split or "train" for scene, split in by_scene.items()}
 
     def stray_defects(self) -> list[Defect]:
         """Of the file and the lists of the split."""
@@ -75,7 +73,7 @@ class NyuReader(DatasetReader):
 
     def inputs(self, scene: str) -> tuple[Path, ...]:
         """All scenes lie in one file."""
-        return tuple(self.root / name for name in (LABELED_MAT, SPLITS, CLASS_MAPPING))
+        return tuple(self.root / name for name in (LABELED_MAT, SPLITS_FILE, CLASS_MAPPING))
 
     def _unpack(
         self, mat: LabeledMat, frame: int, found: _Contents, out: Path
@@ -94,12 +92,12 @@ class NyuReader(DatasetReader):
         if mat.has_raw_depth:
             try:
                 metres = mat.raw_depth(frame)
-                depth = str(_write_png(out / "depth" / f"{name}.png", _depth_image(metres)))
+                depth = str(write_image(out / "depth" / f"{name}.png", _depth_image(metres)))
             except DefectError as error:
                 defects.append(error.defect(scene, dropped=False))
         row = ManifestRow(
-            image=str(_write_png(out / "image" / f"{name}.png", image[..., ::-1])),
-            label=str(_write_png(out / "label" / f"{name}.png", label)),
+            image=str(write_image(out / "image" / f"{name}.png", image[..., ::-1])),
+            label=str(write_image(out / "label" / f"{name}.png", label)),
             scene=scene,
             split=split,
             sha256=None,
@@ -165,11 +163,3 @@ def _read_contents(root: Path, states: tuple[tuple[int, int], ...]) -> _Contents
 def _depth_image(metres: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     measured = np.isfinite(metres) & (metres > 0) & (metres < FARTHEST)
     return np.rint(np.where(measured, metres, 0) * DEPTH_SCALE).astype(np.uint16)
-
-
-def _write_png(path: Path, image: npt.NDArray[Any]) -> Path:
-    done, content = cv2.imencode(".png", image)
-    if not done:
-        raise OSError(f"{path}: OpenCV can't encode an image of shape {image.shape}")
-    write_file(path, content.tobytes())
-    return path

@@ -15,7 +15,7 @@ from training.data.defects import Defect, DefectKind
 from training.data.labelled_frames import DatasetError
 from training.data.nyu.mat_v5 import read_mat_v5
 
-SPLITS = "splits.mat"
+SPLITS_FILE = "splits.mat"
 OFFICIAL_FRAMES = 1449
 
 
@@ -45,12 +45,12 @@ def frame_splits(root: Path, frames: int) -> tuple[list[str | None], list[Defect
     Raises:
         DatasetError: if there is no split for so many frames, or it can't be read.
     """
-    path = root / SPLITS
+    path = root / SPLITS_FILE
     if not path.is_file():
         if frames != OFFICIAL_FRAMES:
             raise DatasetError(
                 f"the data set in {root} has {frames} frames, where the official split is of "
-                f"{OFFICIAL_FRAMES}; put the {SPLITS} that belongs to it beside it"
+                f"{OFFICIAL_FRAMES}; put the {SPLITS_FILE} that belongs to it beside it"
             )
         return official_split(), []
     train, val = (_numbers(path, a) for a in read_mat_v5(path, ("trainNdxs", "testNdxs")))

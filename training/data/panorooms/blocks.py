@@ -7,15 +7,17 @@ A block's file has arrays of its N voxels near surfaces, all others are free:
 - ``targetsdf128loc`` integer (N, 3): their indices, 0 to 127.
 - ``targetsdf128`` float (N,): signed distance, already times -3, so above -3 up to 3.
 - ``targetsdf128color`` float (N, 3): RGB, 0 to 1.
-- ``semanticlabel`` integer (N,): class 0 to 29, already mapped.
+- ``semanticlabel`` (N,): class 0 to 29, already mapped; integers, or whole floats, which the
+  published code casts.
 
-Blocks lie together in one folder, ``<scene>_<anything>.npz``.
+Blocks are called ``<scene>_<anything>.npz`` and lie in one folder, or in folders in it: the
+published code reads ``train/*.npz`` and ``val/*.npz``.
 """
 
 from __future__ import annotations
 
+import glob
 import json
-import os
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ import numpy.typing as npt
 
 from seg3d2d_ros.atomic_file import write_file
 from training.data.labelled_frames import DatasetError
+from training.data.manifest_paths import manifest_path
 from training.data.panorooms.arrays import damaged, read_arrays, unknown_labels
 from training.data.panorooms.classes import CLASS_NAMES
 from training.data.panorooms.rooms import FREE, RoomVolume
@@ -52,9 +55,10 @@ def read_block(path: Path) -> RoomVolume:
             raise damaged(path, f"has arrays of the shapes {found}, not (N, 3), (N,), (N, 3), (N,)")
     if not count:
         raise damaged(path, "has no surface, every voxel is free")
-    for name, array in ((BLOCK_ARRAYS[0], where), (BLOCK_ARRAYS[3], classes)):
-        if array.dtype.kind == "f":
-            raise damaged(path, f"has {name} of {array.dtype}, not of integers")
+    if where.dtype.kind == "f":
+        raise damaged(path, f"has {BLOCK_ARRAYS[0]} of {where.dtype}, not of integers")
+    if classes.dtype.kind == "f" and (classes != np.floor(classes)).any():
+        raise damaged(path, f"has {BLOCK_ARRAYS[3]} with numbers that are not whole")
     if where.min() < 0 or where.max() >= BLOCK_SIZE:
         raise damaged(path, f"has {BLOCK_ARRAYS[0]} outside of 0 to {BLOCK_SIZE - 1}")
     if np.abs(values).max() > -FREE:
@@ -96,6 +100,17 @@ def block_arrays(
     }
 
 
+def block_files(folder: Path, beginning: str = "") -> list[Path]:
+    """Files of blocks in a folder and in the folders in it, in order of their paths.
+
+    Args:
+        folder: of the blocks.
+        beginning: of their names.
+    """
+    pattern = f"{glob.escape(beginning)}*.npz"
+    return sorted([*folder.glob(pattern), *folder.glob(f"*/{pattern}")])
+
+
 def block_scene(stem: str, scenes: Container[str]) -> str | None:
     """The scene that a block is of: the longest name that its own begins with; None for none."""
     name = stem
@@ -113,8 +128,7 @@ def write_block_list(folder: Path, blocks: Iterable[Path]) -> None:
         OSError: if it can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    here = folder.resolve()
-    names = [Path(os.path.relpath(block.resolve(), here)).as_posix() for block in blocks]
+    names = [manifest_path(block, folder) for block in blocks]
     write_file(folder / BLOCKS_JSON, json.dumps(names).encode())
 
 

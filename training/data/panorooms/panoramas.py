@@ -16,6 +16,7 @@ off
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class PanoramaFiles:
 def find_panorama(folder: Path, scene: str) -> PanoramaFiles | None:
     """The scene's panorama in whichever part it or its half lies; None where there is none."""
     for kind, suffix in ((ANNOTATIONS, ".png"), (IMAGES, ".jpg")):
-        for path in sorted((folder / kind).glob(f"*/{scene}{suffix}")):
+        for path in sorted((folder / kind).glob(f"*/{glob.escape(scene)}{suffix}")):
             part = path.parent.name
             return PanoramaFiles(
                 folder / IMAGES / part / f"{scene}.jpg",

@@ -6,7 +6,8 @@ Below the root lie the unpacked downloads and the lists of the published code:
 
 - ``rooms/<scene>.npz``, see :mod:`training.data.panorooms.rooms`.
 - ``panoramas/{images,annotations}/<part>/``, see :mod:`training.data.panorooms.panoramas`.
-- ``blocks/*.npz``, see :mod:`training.data.panorooms.blocks`; may be left out.
+- ``blocks/*.npz`` or ``blocks/{train,val}/*.npz``, see :mod:`training.data.panorooms.blocks`; may
+  be left out.
 - ``train.txt``, ``val.txt``, ``test.txt``, or the same in ``splits/``: one scene a line.
 """
 
@@ -18,15 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-from seg3d2d_ros.atomic_file import write_file
 from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.frame_checks import decode, read_bytes
+from training.data.image_files import write_image
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow, ScanRow
-from training.data.panorooms.blocks import block_scene, read_block, write_block_list
+from training.data.panorooms.blocks import block_files, block_scene, read_block, write_block_list
 from training.data.panorooms.classes import CLASS_NAMES
 from training.data.panorooms.panoramas import (
     ANNOTATIONS,
@@ -35,8 +34,8 @@ from training.data.panorooms.panoramas import (
     find_panorama,
 )
 from training.data.panorooms.rooms import read_room
+from training.data.scene_lists import SPLITS, SPLITS_FOLDER, read_scene_list
 
-SPLITS = ("train", "val", "test")
 ROOMS, PANORAMAS, BLOCKS = "rooms", "panoramas", "blocks"
 FORMAT = "panorooms"
 """Of a room's line in ``scans.jsonl``; its path is the room's file."""
@@ -82,12 +81,9 @@ class PanoRoomsReader(DatasetReader):
         return splits
 
     def _list(self, split: str) -> list[str]:
-        for path in (self.root / "splits" / f"{split}.txt", self.root / f"{split}.txt"):
+        for path in (self.root / SPLITS_FOLDER / f"{split}.txt", self.root / f"{split}.txt"):
             if path.is_file():
-                try:
-                    return path.read_text(encoding="utf-8").split()
-                except (OSError, UnicodeDecodeError) as error:
-                    raise DatasetError(f"{path} cannot be read: {error}") from error
+                return read_scene_list(path)
         return []
 
     def prepare_scene(self, scene: str, split: str, out: Path) -> PreparedScene:
@@ -118,7 +114,8 @@ class PanoRoomsReader(DatasetReader):
                 prepared.rows.append(_row(panorama, scene, split, out))
             except DefectError as error:
                 prepared.defects.append(error.defect(scene))
-        self._list_blocks(scene, out, prepared)
+        if (self.root / BLOCKS).is_dir():
+            self._list_blocks(scene, split, out, prepared)
         return prepared
 
     def inputs(self, scene: str) -> Iterator[Path]:
@@ -127,33 +124,40 @@ class PanoRoomsReader(DatasetReader):
         panorama = find_panorama(self.root / PANORAMAS, scene)
         if panorama is not None:
             yield from (panorama.image, panorama.label)
-        for name in self._blocks.get(scene, ()):
-            yield self.root / BLOCKS / name
+        yield from self._blocks.get(scene, ())
+
+    def premises(self, scene: str) -> list[str]:
+        """Whether there are blocks at all; where not, their absence is no defect."""
+        return [f"blocks {(self.root / BLOCKS).is_dir()}"]
 
     @cached_property
-    def _blocks(self) -> dict[str, list[str]]:
-        """Names of all blocks' files by scene."""
+    def _blocks(self) -> dict[str, list[Path]]:
+        """All blocks' files by scene."""
         scenes = self.scenes()
-        blocks: dict[str, list[str]] = {}
-        for path in (self.root / BLOCKS).glob("*.npz"):
+        blocks: dict[str, list[Path]] = {}
+        for path in block_files(self.root / BLOCKS):
             scene = block_scene(path.stem, scenes)
             if scene is not None:
-                blocks.setdefault(scene, []).append(path.name)
+                blocks.setdefault(scene, []).append(path)
         return blocks
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the list of blocks, which would go to workers with every scene."""
         return {name: value for name, value in self.__dict__.items() if name != "_blocks"}
 
-    def _list_blocks(self, scene: str, out: Path, prepared: PreparedScene) -> None:
-        candidates = sorted((self.root / BLOCKS).glob(f"{scene}*.npz"))
-        if not candidates:
-            return
+    def _list_blocks(self, scene: str, split: str, out: Path, prepared: PreparedScene) -> None:
         scenes = self.scenes()
+        candidates = block_files(self.root / BLOCKS, scene)
+        blocks = [path for path in candidates if block_scene(path.stem, scenes) == scene]
+        if not blocks and split != "test":  # the published code tests on whole rooms
+            missing = DefectError(
+                DefectKind.MISSING_FILE,
+                self.root / BLOCKS,
+                f"{scene} has no blocks in {self.root / BLOCKS}; it is used without",
+            )
+            prepared.defects.append(missing.defect(scene, dropped=False))
         usable = []
-        for block in candidates:
-            if block_scene(block.stem, scenes) != scene:
-                continue
+        for block in blocks:
             try:
                 read_block(block)
                 usable.append(block)
@@ -175,7 +179,7 @@ class PanoRoomsReader(DatasetReader):
                 )
                 defects.append(stray.defect())
         folder = self.root / BLOCKS
-        blocks = [b for b in sorted(folder.glob("*.npz")) if block_scene(b.stem, scenes) is None]
+        blocks = [b for b in block_files(folder) if block_scene(b.stem, scenes) is None]
         if blocks:
             stray = DefectError(
                 DefectKind.STRAY_FILE,
@@ -208,5 +212,4 @@ def _row(files: PanoramaFiles, scene: str, split: str, out: Path) -> ManifestRow
     # The published code reads every image as colours and takes the first channel.
     out.mkdir(parents=True, exist_ok=True)
     unpacked = out / files.label.name
-    write_file(unpacked, cv2.imencode(".png", label[..., 0])[1].tobytes())
-    return replace(row, label=str(unpacked))
+    return replace(row, label=str(write_image(unpacked, label[..., 0])))

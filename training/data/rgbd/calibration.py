@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.data.camera_matrix import camera_of_matrix
 from training.data.defects import DefectError, DefectKind
 from training.data.frame_checks import decode, read_bytes
 from training.data.intrinsics import Intrinsics
@@ -66,40 +67,13 @@ def size_of_first(files: Iterable[Path]) -> tuple[int, int] | None:
     return None
 
 
-def camera_of(matrix: Matrix, size: tuple[int, int], path: Path) -> Intrinsics:
-    """A camera matrix of 3x3 or 4x4 for images of a width and height.
-
-    Raises:
-        DefectError: if it is no camera matrix, or of images of another size.
-    """
-    try:
-        intrinsics = Intrinsics.from_matrix(matrix, *size)
-    except ValueError as error:
-        raise DefectError(
-            DefectKind.DAMAGED_FILE, path, f"{path} holds no camera matrix: {error}"
-        ) from error
-    width, height = size
-    # Axes of real cameras miss the middle by some percent; those of other sizes miss it far.
-    if (
-        abs(intrinsics.cx - (width - 1) / 2) > 0.2 * width
-        or abs(intrinsics.cy - (height - 1) / 2) > 0.2 * height
-    ):
-        raise DefectError(
-            DefectKind.INTRINSICS_MISMATCH,
-            path,
-            f"{path} has the axis at {intrinsics.cx:g}, {intrinsics.cy:g}, far from the middle of "
-            f"the images of {width}x{height} pixels: it is for another size; write a camera.yaml",
-        )
-    return intrinsics
-
-
-def read_camera(path: Path, size: tuple[int, int]) -> Intrinsics:
+def read_camera_matrix(path: Path, size: tuple[int, int]) -> Intrinsics:
     """A camera matrix in a text file.
 
     Raises:
         DefectError: if it is missing, malformed or of images of another size.
     """
-    return camera_of(read_matrix(path), size, path)
+    return camera_of_matrix(read_matrix(path), size, path)
 
 
 def no_intrinsics(folder: Path, looked_for: str) -> DefectError:

@@ -69,7 +69,7 @@ def depth_by_color(colors: list[Path], folder: Path, found: Found) -> dict[Path,
         if path not in pairs:
             found.note(no_depth(path))
     for path in sorted(set(depths) - set(pairs.values()), key=in_order):
-        found.note(no_color(path), dropped=True)
+        found.note(no_color(path))
     return pairs
 
 
@@ -88,5 +88,5 @@ def no_depth(color: Path) -> DefectError:
 def no_color(depth: Path) -> DefectError:
     """For a depth image without a colour image."""
     return DefectError(
-        DefectKind.STRAY_FILE, depth, f"{depth} belongs to no colour image; it is left out"
+        DefectKind.STRAY_FILE, depth, f"{depth} belongs to no colour image; it is not used"
     )

@@ -17,7 +17,7 @@ from training.data.defects import DefectError, DefectKind
 from training.data.rgbd.calibration import (
     Calibration,
     no_intrinsics,
-    read_camera,
+    read_camera_matrix,
     size_of_first,
 )
 from training.data.rgbd.image_folders import DEPTH_FOLDER, color_folder, depth_by_color, images
@@ -62,6 +62,7 @@ class PlainFoldersLayout(RecordingLayout):
                     f"{poses} is no folder; the recording is used without poses",
                 )
             )
+        labels = _labels(colors, folder / "label", found)
         for color in colors:
             pose = None
             try:
@@ -69,15 +70,8 @@ class PlainFoldersLayout(RecordingLayout):
                     pose = read_pose(poses / f"{color.stem}.txt", color.name)
             except DefectError as error:
                 found.note(error)
-            label = folder / "label" / f"{color.stem}.png"
             found.frames.append(
-                RecordedFrame(
-                    color.stem,
-                    color,
-                    depths.get(color),
-                    pose,
-                    label if label.is_file() else None,
-                )
+                RecordedFrame(color.stem, color, depths.get(color), pose, labels.get(color))
             )
         return found
 
@@ -93,11 +87,11 @@ class PlainFoldersLayout(RecordingLayout):
         color_file, depth_file = _first(folder, _COLOR), _first(folder, _DEPTH)
         if color_file is None:
             raise no_intrinsics(folder, "no intrinsics.txt or intrinsics_color.txt")
-        color = read_camera(color_file, size)
+        color = read_camera_matrix(color_file, size)
         depth_size = size_of_first(frame.depth for frame in frames if frame.depth is not None)
         if depth_file is None or depth_size is None:
             return Calibration(str(color_file), color)
-        depth = read_camera(depth_file, depth_size)
+        depth = read_camera_matrix(depth_file, depth_size)
         return Calibration(
             f"{color_file} and {depth_file.name}", color, depth if depth != color else None
         )
@@ -107,6 +101,35 @@ class PlainFoldersLayout(RecordingLayout):
         place = color_folder(folder)
         files = [folder / name for name in (DEPTH_FOLDER, "pose", "label", *_COLOR, *_DEPTH)]
         return files if place is None else [place, *files]
+
+
+def _labels(colors: list[Path], folder: Path, found: Found) -> dict[Path, Path]:
+    """Label image of each colour image that has one; where there are labels, gaps are noted."""
+    if not folder.is_dir():
+        return {}
+    labels = {color: folder / f"{color.stem}.png" for color in colors}
+    there = {color: label for color, label in labels.items() if label.is_file()}
+    without = [color.name for color in colors if color not in there]
+    if without:  # once, as many recordings have labels for some frames on purpose
+        found.note(
+            DefectError(
+                DefectKind.MISSING_FILE,
+                folder,
+                f"{folder} has no label for {len(without)} of {len(colors)} frames, the first is "
+                f"{without[0]}; they are used without one",
+            )
+        )
+    known = set(there.values())
+    for label in images(folder):
+        if label not in known:
+            found.note(
+                DefectError(
+                    DefectKind.STRAY_FILE,
+                    label,
+                    f"{label} belongs to no colour image (labels are <name>.png); it is not used",
+                )
+            )
+    return there
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:

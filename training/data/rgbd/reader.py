@@ -28,9 +28,9 @@ from training.data.rgbd.camera_file import (
 from training.data.rgbd.layouts import LAYOUTS, layout_of, recordings_below
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 from training.data.scan import write_ply
+from training.data.scene_lists import SPLITS_FOLDER, read_scene_list
 
 SCAN = "scan.ply"
-SPLITS = "splits"
 
 
 class RgbdReader(DatasetReader):
@@ -46,10 +46,9 @@ class RgbdReader(DatasetReader):
     @cached_property
     def _folders(self) -> dict[str, Path]:
         """Recordings by scene."""
-        root = self.root.resolve()
         folders: dict[str, Path] = {}
-        for folder in recordings_below(root):
-            scene = "_".join(folder.relative_to(root).parts) or root.name
+        for folder in recordings_below(self.root):
+            scene = "_".join(folder.relative_to(self.root).parts) or self.root.name
             if scene in folders:
                 raise DatasetError(
                     f"{folders[scene]} and {folder} would both be the scene '{scene}'; rename one"
@@ -73,12 +72,8 @@ class RgbdReader(DatasetReader):
 
     def _listed(self) -> dict[str, str]:
         listed: dict[str, str] = {}
-        for file in sorted((self.root / SPLITS).glob("*.txt")):
-            try:
-                names = file.read_text(encoding="utf-8").split()
-            except (OSError, UnicodeDecodeError) as error:
-                raise DatasetError(f"{file} can't be read ({error})") from error
-            for name in names:
+        for file in sorted((self.root / SPLITS_FOLDER).glob("*.txt")):
+            for name in read_scene_list(file):
                 if listed.setdefault(name, file.stem) != file.stem:
                     raise DatasetError(
                         f"the scene '{name}' is in the splits {listed[name]} and {file.stem}"
@@ -92,8 +87,8 @@ class RgbdReader(DatasetReader):
             DefectError(
                 DefectKind.STRAY_FILE,
                 folder,
-                f"{folder} is the scene '{scene}', which no list in {self.root / SPLITS} names; "
-                "it is left out",
+                f"{folder} is the scene '{scene}', which no list in {self.root / SPLITS_FOLDER} "
+                "names; it is left out",
             ).defect(scene)
             for scene, folder in self._folders.items()
             if listed and scene not in listed
@@ -107,8 +102,8 @@ class RgbdReader(DatasetReader):
             missing = DefectError(
                 DefectKind.MISSING_FILE,
                 self.root / scene,
-                f"a list in {self.root / SPLITS} names the scene '{scene}', but {self.root} has "
-                "no such recording",
+                f"a list in {self.root / SPLITS_FOLDER} names the scene '{scene}', but "
+                f"{self.root} has no such recording",
             )
             return PreparedScene(defects=[missing.defect(scene)])
         found = layout.find(folder)

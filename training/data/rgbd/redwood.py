@@ -6,8 +6,8 @@ A folder of colour images (`color`, `image` or `rgb`), `depth/`, and the poses o
 file: `trajectory.log` or else `odometry.log`, in which a pose takes a line of three numbers, the
 first being the frame's place in the order, and four lines of the matrix camera to world; or
 `trajectory.json`, Open3D's PinholeCameraTrajectory, whose matrices are world to camera by columns.
-They may lie in `scene/` too. Intrinsics are in Open3D's JSON. Depth is registered to colour, in
-millimetres.
+They may lie in `scene/` too; :mod:`training.data.rgbd.places_in_order` says which frame's each is.
+Intrinsics are in Open3D's JSON. Depth is registered to colour, in millimetres.
 
 Source: Redwood's page of the file format (redwood-data.org/indoor/fileformat.html), Open3D's
 `PinholeCameraTrajectory` and `PinholeCameraIntrinsic`.
@@ -21,18 +21,19 @@ from typing import Any
 
 import numpy as np
 
+from training.data.camera_matrix import camera_of_matrix
 from training.data.defects import DefectError, DefectKind
 from training.data.intrinsics import Intrinsics
 from training.data.rgbd.calibration import (
     KINECT_SIZE,
     PRIMESENSE,
     Calibration,
-    camera_of,
     no_intrinsics,
     size_of_first,
 )
 from training.data.rgbd.image_folders import DEPTH_FOLDER, color_folder, depth_by_color, images
 from training.data.rgbd.number_files import Matrix, checked_pose, parse_numbers, read_text
+from training.data.rgbd.places_in_order import places_in_order
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 
 TRAJECTORIES = (
@@ -74,7 +75,12 @@ class RedwoodLayout(RecordingLayout):
             poses = _read_json(file)[0] if file.suffix == ".json" else _read_log(file)
         except DefectError as error:
             found.note(error)
-        for index, color in enumerate(colors):
+        try:
+            indices = places_in_order(colors, images(folder / "depth"), poses, file)
+        except DefectError as error:
+            found.note(error)
+            poses, indices = {}, list(range(len(colors)))
+        for index, color in zip(indices, colors, strict=True):
             pose = None
             try:
                 if index in poses:
@@ -88,7 +94,7 @@ class RedwoodLayout(RecordingLayout):
             except DefectError as error:
                 found.note(error)
             found.frames.append(RecordedFrame(color.stem, color, depths.get(color), pose))
-        beyond = sorted(index for index in poses if not 0 <= index < len(colors))
+        beyond = sorted(poses.keys() - set(indices))
         if beyond:
             found.note(
                 DefectError(
@@ -195,4 +201,4 @@ def _camera(value: Any, path: Path, size: tuple[int, int]) -> Intrinsics:
             f"{path} is for images of {stated[0]}x{stated[1]} pixels, those here have "
             f"{size[0]}x{size[1]}; they are used without intrinsics",
         )
-    return camera_of(matrix, size, path)
+    return camera_of_matrix(matrix, size, path)

@@ -23,7 +23,7 @@ from training.data.rgbd.calibration import (
     KINECT_SIZE,
     Calibration,
     no_intrinsics,
-    read_camera,
+    read_camera_matrix,
     size_of_first,
 )
 from training.data.rgbd.image_folders import in_order, no_color, no_depth
@@ -84,7 +84,7 @@ class SevenScenesLayout(RecordingLayout):
                 found.note(error)
             found.frames.append(RecordedFrame(name, color, depth, pose))
         for depth in sorted(depths, key=in_order):
-            found.note(no_color(depth), dropped=True)
+            found.note(no_color(depth))
         return found
 
     def calibration(self, folder: Path, frames: list[RecordedFrame]) -> Calibration:
@@ -99,7 +99,7 @@ class SevenScenesLayout(RecordingLayout):
             return Calibration("no colour image can be read")
         for file in _intrinsics(folder):
             if file.is_file():
-                camera = read_camera(file, size)
+                camera = read_camera_matrix(file, size)
                 # Recordings of 7-Scenes come with their depth camera's matrix.
                 if camera == SEVEN_SCENES.depth:
                     return SEVEN_SCENES

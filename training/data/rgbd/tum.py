@@ -77,7 +77,7 @@ class TumLayout(RecordingLayout):
                     found.note(error)
             found.frames.append(RecordedFrame(color.stem, color, depth, pose))
         for index in sorted(set(range(len(depths))) - set(pairs.values())):
-            found.note(no_color(depths[index]), dropped=True)
+            found.note(no_color(depths[index]))
         return found
 
     def calibration(self, folder: Path, frames: list[RecordedFrame]) -> Calibration:

@@ -8,16 +8,15 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from seg3d2d_ros.atomic_file import write_file
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.frame_checks import decode, read_bytes
+from training.data.image_files import write_image
 from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.s3dis.places import SUFFIXES, ImageFolder
-from training.data.s3dis.poses import read_camera
+from training.data.s3dis.poses import read_frame_camera
 from training.data.s3dis.room_fit import LEAST_SHARE, places_seen, share_met
 from training.data.s3dis.semantic_labels import SemanticLabels, find_semantic_labels
 from training.data.scan import Scan
@@ -109,7 +108,7 @@ class RoomFrames:
             row = replace(row, depth=str(self._path("depth", name)))
         if self._has("pose", name):
             path = self._path("pose", name)
-            camera = read_camera(path, png_size(image), area_5b=self._folder.area_5b)
+            camera = read_frame_camera(path, png_size(image), area_5b=self._folder.area_5b)
             self.defects += [p.defect(self._scene, dropped=False) for p in camera.problems]
             row = replace(
                 row,
@@ -136,11 +135,7 @@ class RoomFrames:
                 f"{path} has {unknown} pixels whose index or class semantic_labels.json does not "
                 "know; they are used without label",
             )
-        file = self._out / "label" / f"{name}.png"
-        done, content = cv2.imencode(".png", labels)
-        assert done
-        write_file(file, content.tobytes())
-        return file
+        return write_image(self._out / "label" / f"{name}.png", labels)
 
     def _check_fit(self, scan: Scan) -> None:
         """Take the poses away if depth does not meet the points."""

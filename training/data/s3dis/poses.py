@@ -67,7 +67,7 @@ class FrameCamera:
     problems: list[DefectError] = field(default_factory=list)
 
 
-def read_camera(path: Path, size: tuple[int, int] | None, *, area_5b: bool) -> FrameCamera:
+def read_frame_camera(path: Path, size: tuple[int, int] | None, *, area_5b: bool) -> FrameCamera:
     """Read a pose file; what is wrong with it is in the result.
 
     Args:

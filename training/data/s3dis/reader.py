@@ -45,7 +45,7 @@ class S3disReader(DatasetReader):
     label_ids = frozenset(range(len(CLASSES)))
 
     def __init__(self, root: Path, protocol: Protocol) -> None:
-        super().__init__(root.absolute(), protocol)
+        super().__init__(root, protocol)
         self._listed: dict[int, _AreaFiles] = {}
 
     def _areas(self) -> dict[int, str]:

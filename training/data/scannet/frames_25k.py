@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from training.data.camera_matrix import camera_of_matrix
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
-from training.data.scannet.cameras import camera, read_matrix
+from training.data.scannet.pose_files import read_4x4
 
 FRAME_FOLDERS = ("color", "depth", "label", "pose")
 INTRINSICS = ("intrinsics_color.txt", "intrinsics_depth.txt")
@@ -91,7 +92,7 @@ def _camera(path: Path, images: list[Path], defects: list[Defect]) -> Intrinsics
     if size is None:
         return None
     try:
-        return camera(read_matrix(path), size, path)
+        return camera_of_matrix(read_4x4(path), size, path)
     except DefectError as error:
         defects.append(error.defect(path.parent.name, dropped=False))
         return None
@@ -111,7 +112,7 @@ def _size(images: Iterable[Path]) -> tuple[int, int] | None:
 def _pose(path: Path, defects: list[Defect]) -> npt.NDArray[np.float64] | None:
     """Camera to world; lost ones are as the file has them, infinite or zero."""
     try:
-        return read_matrix(path)
+        return read_4x4(path)
     except DefectError as error:
         defects.append(error.defect(path.parent.parent.name, dropped=False))
         return None

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.defects import DefectError, DefectKind
+from training.data.manifest_paths import absolute_path
 
 LABEL_TABLE = "scannetv2-labels.combined.tsv"
 
@@ -29,25 +31,41 @@ class LabelTable:
     ambiguous: tuple[str, ...] = ()
 
 
-def label_table_places(root: Path) -> tuple[Path, Path]:
+def label_table_places(root: Path) -> tuple[Path, ...]:
     """Where a data set's table may be; the first that is there counts."""
     return root / LABEL_TABLE, root / "scans" / LABEL_TABLE
 
 
-def find_label_table(root: Path) -> Path:
-    """Where a data set's table is: in its folder, as ScanNet's download has it, or in ``scans``.
+def scene_label_table_places(folder: Path) -> tuple[Path, ...]:
+    """Where the table for a scene of ``scans`` may be; the first that is there counts.
+
+    Args:
+        folder: ``<root>/scans/<scene>``; where one of the two is a link, places beside where it
+            leads come after those in the root.
+    """
+    scans = absolute_path(folder).parent
+    roots = (scans.parent, scans.resolve().parent, folder.resolve().parent.parent)
+    return tuple(dict.fromkeys(path for root in roots for path in label_table_places(root)))
+
+
+def find_label_table(places: Iterable[Path]) -> Path:
+    """The first of some places where the table is.
+
+    Args:
+        places: of :func:`label_table_places` or :func:`scene_label_table_places`.
 
     Raises:
-        DefectError: if it is in neither.
+        DefectError: if it is in none of them.
     """
-    for path in label_table_places(root):
+    places = tuple(places)
+    for path in places:
         if path.is_file():
             return path
     raise DefectError(
         DefectKind.MISSING_FILE,
-        root / LABEL_TABLE,
-        f"{root / LABEL_TABLE} is missing, without which annotations have no ids; download it "
-        "with ScanNet's option --label_map",
+        places[0],
+        f"{places[0]} is missing, without which annotations have no ids; download it with "
+        "ScanNet's option --label_map",
     )
 
 

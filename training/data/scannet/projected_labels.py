@@ -9,12 +9,12 @@ import zlib
 from pathlib import Path
 from types import TracebackType
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from training.data.defects import DefectError, DefectKind
 from training.data.frame_checks import decode
+from training.data.image_files import encode_image
 from training.data.scannet.label_table import LabelTable
 
 _LARGEST_FILE = 1 << 26
@@ -97,4 +97,4 @@ class ProjectedLabels:
                 f"{member} of {self.path} holds ids that the label table lacks "
                 f"({', '.join(map(str, unknown))})",
             )
-        return cv2.imencode(".png", labels.astype(np.uint8))[1].tobytes()
+        return encode_image(".png", labels.astype(np.uint8))

@@ -22,19 +22,20 @@ from training.data.scannet.label_table import (
     find_label_table,
     label_table_places,
     read_label_table,
+    scene_label_table_places,
 )
 from training.data.scannet.scans import HIGHEST_ID, annotation_paths, mesh_path, read_scan
 from training.data.scannet.scene_lists import listed_scenes, official_scenes
 from training.data.scannet.sens_frames import labels_path, unpack_frames
 
-FRAMES = (
+FRAMES_PLACES = (
     "scannet_frames_25k",
     "scannet_frames_test",
     "tasks/scannet_frames_25k",
     "tasks/scannet_frames_test",
 )
 """Folders of scenes with frames as files of their own; the test split is a download of its own."""
-SCANS = ("scans", "scans_test")
+SCANS_PLACES = ("scans", "scans_test")
 """Folders of scenes with meshes and recordings."""
 _SCENE = re.compile(r"scene\d{4}_\d{2}")
 
@@ -53,27 +54,29 @@ class ScanNetReader(DatasetReader):
     def __init__(self, root: Path, protocol: Protocol) -> None:
         super().__init__(root, protocol)
         # Whoever has no mesh or no frames at all did not want them.
-        self._has_meshes = self._holds("scene*/*_vh_clean_2.ply", SCANS)
-        self._has_frames = self._holds("scene*", FRAMES) or self._holds("scene*/*.sens", SCANS)
+        self._has_meshes = self._holds("scene*/*_vh_clean_2.ply", SCANS_PLACES)
+        self._has_frames = self._holds("scene*", FRAMES_PLACES) or self._holds(
+            "scene*/*.sens", SCANS_PLACES
+        )
 
     def scenes(self) -> dict[str, str]:
         """Split by scene, in order of the lists."""
-        if not any((self.root / name).is_dir() for name in (*FRAMES, *SCANS)):
+        if not any((self.root / name).is_dir() for name in (*FRAMES_PLACES, *SCANS_PLACES)):
             raise DatasetError(
-                f"{self.root} holds neither {FRAMES[0]} nor {SCANS[0]}; give the folder with these "
-                "as --root"
+                f"{self.root} holds neither {FRAMES_PLACES[0]} nor {SCANS_PLACES[0]}; give the "
+                "folder with these as --root"
             )
         scenes = listed_scenes(self.root)
         return official_scenes(self.protocol.setting("lists")) if scenes is None else scenes
 
     def prepare_scene(self, scene: str, split: str, out: Path) -> PreparedScene:
         """List frames and mesh; unpack the recording where there are no frames."""
-        frames_folder = self._folder(scene, FRAMES)
-        scan_folder = self._folder(scene, SCANS)
+        frames_folder = self._folder(scene, FRAMES_PLACES)
+        scan_folder = self._folder(scene, SCANS_PLACES)
         if frames_folder is None and scan_folder is None:
             text = f"{scene} of the split '{split}' is not in {self.root}"
             missing = Defect(
-                DefectKind.MISSING_FILE, str(self.root / FRAMES[0] / scene), text, scene
+                DefectKind.MISSING_FILE, str(self.root / FRAMES_PLACES[0] / scene), text, scene
             )
             return PreparedScene(defects=[missing])
         sens = scan_folder and scan_folder / f"{scene}.sens"
@@ -84,7 +87,8 @@ class ScanNetReader(DatasetReader):
         else:
             frames = SceneFrames()
             if self._has_frames:
-                text = f"{scene} has no frames: neither {self.root / FRAMES[0] / scene} nor {sens}"
+                wanted = self.root / FRAMES_PLACES[0] / scene
+                text = f"{scene} has no frames: neither {wanted} nor {sens}"
                 frames.defects.append(Defect(DefectKind.MISSING_FILE, str(sens), text, scene))
         prepared = PreparedScene(frames.rows, None, frames.defects)
         self._add_scan(prepared, scene, split, scan_folder)
@@ -92,7 +96,7 @@ class ScanNetReader(DatasetReader):
 
     def inputs(self, scene: str) -> list[Path]:
         """The folders and files of the frames or the recording, the mesh's, and the label table."""
-        frames, scans = self._folder(scene, FRAMES), self._folder(scene, SCANS)
+        frames, scans = self._folder(scene, FRAMES_PLACES), self._folder(scene, SCANS_PLACES)
         found = []
         if frames is not None:
             found += [frames / name for name in (*FRAME_FOLDERS, *INTRINSICS)]
@@ -101,9 +105,7 @@ class ScanNetReader(DatasetReader):
                 sens = scans / f"{scene}.sens"
                 found += [sens, labels_path(sens)]
             found += [mesh_path(scans), *annotation_paths(scans)]
-            # Frames have it beside the folder of scans as it is named, meshes as it is.
-            for root in {scans.parent.parent, scans.resolve().parent.parent}:
-                found += label_table_places(root)
+            found += scene_label_table_places(scans)
         return found
 
     def premises(self, scene: str) -> list[str]:
@@ -114,7 +116,7 @@ class ScanNetReader(DatasetReader):
         """Folders of scenes that ScanNet does not have, and rows of the label table that differ."""
         known = self.scenes().keys() | official_scenes("v2").keys()
         defects = []
-        for name in (*FRAMES, *SCANS):
+        for name in (*FRAMES_PLACES, *SCANS_PLACES):
             for path in sorted((self.root / name).glob("scene*")):
                 if _SCENE.fullmatch(path.name) and path.name not in known:
                     text = f"{path} is in no list of scenes"
@@ -122,7 +124,8 @@ class ScanNetReader(DatasetReader):
         if self._has_meshes:
             defects += self._label_table_defects()
         if not self._has_frames:
-            text = f"{self.root} has no frames, neither {FRAMES[0]} nor .sens files, only points"
+            without = f"neither {FRAMES_PLACES[0]} nor .sens files"
+            text = f"{self.root} has no frames, {without}, only points"
             defects.append(Defect(DefectKind.MISSING_FILE, str(self.root), text, dropped=False))
         return defects
 
@@ -131,13 +134,11 @@ class ScanNetReader(DatasetReader):
     ) -> None:
         if folder is None or not mesh_path(folder).is_file():
             if self._has_meshes:
-                wanted = mesh_path(folder or self.root / SCANS[0] / scene)
+                wanted = mesh_path(folder or self.root / SCANS_PLACES[0] / scene)
                 text = f"{wanted} is missing; {scene} is used without points"
                 defect = Defect(DefectKind.MISSING_FILE, str(wanted), text, scene)
                 prepared.defects.append(defect)
             return
-        # As manifests name it: without symbolic links, so that the label table is the same then.
-        folder = folder.resolve()
         try:
             labelled = read_scan(folder, compare=True)
         except DefectError as error:
@@ -153,7 +154,7 @@ class ScanNetReader(DatasetReader):
 
     def _label_table_defects(self) -> list[Defect]:
         try:
-            path = find_label_table(self.root)
+            path = find_label_table(label_table_places(self.root))
             table = read_label_table(path)
         except DefectError:
             return []  # said by the scenes that need it

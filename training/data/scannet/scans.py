@@ -15,7 +15,12 @@ import numpy.typing as npt
 
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.scan import Scan, read_ply
-from training.data.scannet.label_table import LabelTable, find_label_table, read_label_table
+from training.data.scannet.label_table import (
+    LabelTable,
+    find_label_table,
+    read_label_table,
+    scene_label_table_places,
+)
 
 HIGHEST_ID = 40
 """Of NYU-40."""
@@ -72,7 +77,7 @@ def read_scan(folder: Path, *, compare: bool = False) -> LabelledScan:
     annotated: Scan | None = None
     if segments.is_file() or aggregation.is_file():
         try:
-            table = read_label_table(find_label_table(folder.parent.parent))
+            table = read_label_table(find_label_table(scene_label_table_places(folder)))
             annotated, found = _annotated(scan, segments, aggregation, table)
             defects += [error.defect(name, dropped=False) for error in found]
         except DefectError as error:

@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from training.data.labelled_frames import DatasetError
+from training.data.scene_lists import SPLITS, SPLITS_FOLDER, read_scene_list
 
-SPLITS = ("train", "val", "test")
 _OFFICIAL = Path(__file__).resolve().parents[3] / "config" / "protocols" / "scannet.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -44,16 +44,12 @@ def listed_scenes(root: Path) -> dict[str, str] | None:
             same scene, or all of them are empty.
     """
     scenes: dict[str, str] = {}
-    lists = [(split, root / "splits" / f"{split}.txt") for split in SPLITS]
+    lists = [(split, root / SPLITS_FOLDER / f"{split}.txt") for split in SPLITS]
     lists = [(split, path) for split, path in lists if path.is_file()]
     if not lists:
         return None
     for split, path in lists:
-        try:
-            names = path.read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise DatasetError(f"{path} cannot be read: {error}") from error
-        for name in names:
+        for name in read_scene_list(path):
             if not _NAME.fullmatch(name):
                 raise DatasetError(f"{path} should hold one scene a line, but has {name!r}")
             if scenes.setdefault(name, split) != split:
@@ -62,5 +58,5 @@ def listed_scenes(root: Path) -> dict[str, str] | None:
                     "of one of them"
                 )
     if not scenes:
-        raise DatasetError(f"the lists in {root / 'splits'} name no scene")
+        raise DatasetError(f"the lists in {root / SPLITS_FOLDER} name no scene")
     return scenes

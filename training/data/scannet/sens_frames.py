@@ -7,17 +7,21 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros.atomic_file import write_file
+from training.data.camera_matrix import camera_of_matrix
 from training.data.defects import Defect, DefectError, DefectKind
+from training.data.image_files import write_image
 from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
-from training.data.scannet.cameras import camera
 from training.data.scannet.frames_25k import SceneFrames
-from training.data.scannet.label_table import find_label_table, read_label_table
+from training.data.scannet.label_table import (
+    find_label_table,
+    read_label_table,
+    scene_label_table_places,
+)
 from training.data.scannet.projected_labels import ProjectedLabels
 from training.data.scannet.sens import ColorCompression, SensFile, SensFrame, SensHeader
 
@@ -56,10 +60,12 @@ def unpack_frames(path: Path, split: str, out: Path, *, every: int = EVERY) -> S
         labels = _labels(path, split, stack, frames.defects)
         unpacking = _Unpacking(sens, split, out, labels, frames)
         try:
+            wanted = len(range(0, sens.header.frames, every))
             for frame in sens.frames(every):
+                wanted -= 1
                 unpacking.add(frame)
-        except DefectError as error:  # of the rest of the file
-            frames.defects.append(error.defect(path.stem))
+        except DefectError as error:  # of the rest of the file, which may hold no wanted frame
+            frames.defects.append(error.defect(path.stem, dropped=wanted > 0))
     return frames
 
 
@@ -75,7 +81,7 @@ def _labels(
             )
         return None
     try:
-        table = read_label_table(find_label_table(path.parents[2]))
+        table = read_label_table(find_label_table(scene_label_table_places(path.parent)))
         return stack.enter_context(ProjectedLabels(archive, table))
     except DefectError as error:
         defects.append(error.defect(path.stem, dropped=False))
@@ -121,9 +127,8 @@ class _Unpacking:
         depth = None
         if self._depth is not None:
             try:
-                content = cv2.imencode(".png", self._sens.depth_image(frame))[1].tobytes()
-                depth = self._out / "depth" / f"{name}.png"
-                write_file(depth, content)
+                depth_image = self._sens.depth_image(frame)
+                depth = write_image(self._out / "depth" / f"{name}.png", depth_image)
             except DefectError as error:
                 self._frames.defects.append(error.defect(self._scene, dropped=False))
         pose = frame.pose
@@ -162,12 +167,11 @@ class _Unpacking:
                 f"{width}x{height} pixels of 3 bytes",
             )
         image = np.frombuffer(frame.color, np.uint8).reshape(height, width, 3)[..., ::-1]
-        write_file(stem.with_suffix(".png"), cv2.imencode(".png", image)[1].tobytes())
-        return stem.with_suffix(".png")
+        return write_image(stem.with_suffix(".png"), image)
 
     def _camera(self, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Intrinsics | None:
         try:
-            return camera(matrix, size, self._sens.path)
+            return camera_of_matrix(matrix, size, self._sens.path)
         except DefectError as error:
             self._frames.defects.append(error.defect(self._scene, dropped=False))
             return None

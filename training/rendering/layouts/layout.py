@@ -11,10 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import cv2
-import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from training.rendering.layout import FurnishedRoom
@@ -82,15 +79,3 @@ def finished_folder(folder: Path) -> Iterator[Path]:
         temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def write_image(file: Path, image: NDArray[np.generic], options: list[int] | None = None) -> None:
-    """Encode by the file's suffix; colours in the order BGR.
-
-    Raises:
-        OSError: if it can't be written. (OpenCV's imwrite is silent about a disk that is full.)
-    """
-    done, content = cv2.imencode(file.suffix, image, options or [])
-    if not done:
-        raise OSError(f"{file}: OpenCV can't encode an image of shape {image.shape}")
-    file.write_bytes(content.tobytes())

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from training.data.nyu.camera import color_camera
 from training.data.nyu.classes import CLASS_MAPPING, NYU894_NAMES, NYU894_TO_40
 from training.data.nyu.labeled_mat import LABELED_MAT
-from training.data.nyu.splits import SPLITS
+from training.data.nyu.splits import SPLITS_FILE
 from training.rendering.layout import FurnishedRoom
 from training.rendering.layouts.layout import RoomLayout, finished_folder
 from training.rendering.nyu40 import NYU40_NAMES
@@ -126,7 +126,7 @@ def _write_splits(out: Path, splits: dict[str, list[int]], rooms: list[int]) -> 
         name: np.flatnonzero(np.isin(rooms, splits[split])).astype(np.uint16)[:, None] + 1
         for name, split in (("trainNdxs", "train"), ("testNdxs", "val"))
     }
-    write_mat_v5(out / SPLITS, numbers)
+    write_mat_v5(out / SPLITS_FILE, numbers)
 
 
 def _row(names: Sequence[str]) -> NDArray[np.object_]:

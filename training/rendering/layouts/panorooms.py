@@ -24,11 +24,13 @@ from numpy.typing import NDArray
 
 from seg3d2d_ros.atomic_file import write_file
 from training.data.equirectangular import EquirectangularCamera
+from training.data.image_files import write_image
 from training.data.panorooms.blocks import BLOCK_SIZE, block_arrays
 from training.data.panorooms.classes import source_id_table
 from training.data.panorooms.panoramas import ANNOTATIONS, IMAGES, panorama_pose
-from training.data.panorooms.reader import BLOCKS, PANORAMAS, ROOMS, SPLITS
+from training.data.panorooms.reader import BLOCKS, PANORAMAS, ROOMS
 from training.data.panorooms.rooms import AXES, FREE, SDF_SCALE, pack_colors
+from training.data.scene_lists import SPLITS
 from training.rendering.layout import FurnishedRoom
 from training.rendering.layouts.layout import RoomLayout
 from training.rendering.panorama import Panorama, render_panorama
@@ -132,4 +134,4 @@ def _write_panorama(job: RoomJob, panorama: Panorama) -> None:
     ):
         path = _panorama(job, kind, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, cv2.imencode(path.suffix, image, options)[1].tobytes())
+        write_image(path, image, options)

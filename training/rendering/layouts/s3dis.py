@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seg3d2d_ros.atomic_file import write_file
+from training.data.image_files import write_image
 from training.data.s3dis.places import SUFFIXES
 from training.data.s3dis.semantic_labels import FILE
 from training.rendering.layout import FurnishedRoom
@@ -121,14 +122,6 @@ def _write_json(path: Path, content: object) -> None:
     write_file(path, json.dumps(content).encode())
 
 
-def _write_png(path: Path, image: NDArray[np.generic]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done, content = cv2.imencode(".png", image)
-    if not done:
-        raise OSError(f"{path}: OpenCV can't encode an image of shape {image.shape}")
-    write_file(path, content.tobytes())
-
-
 def write_frame(
     files: dict[str, Path],
     frame: RenderedFrame,
@@ -147,12 +140,14 @@ def write_frame(
         OSError: if a file can't be written.
     """
     truth = frame.truth
-    _write_png(files["rgb"], cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))
+    for path in files.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(files["rgb"], cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR))
     steps = np.clip(np.rint(frame.depth * DEPTH_SCALE), 1, MISSING_DEPTH - 1)
     depth = np.where(frame.depth > 0, steps, MISSING_DEPTH).astype(np.uint16)
-    _write_png(files["depth"], depth)
+    write_image(files["depth"], depth)
     semantic = instances.semantic_image(truth.label, truth.instance)
-    _write_png(files["semantic"], np.ascontiguousarray(semantic[..., ::-1]))
+    write_image(files["semantic"], np.ascontiguousarray(semantic[..., ::-1]))
     _write_json(files["pose"], fields)
 
 

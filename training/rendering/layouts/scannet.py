@@ -21,9 +21,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.image_files import write_image
 from training.data.intrinsics import Intrinsics
 from training.rendering.layout import FurnishedRoom
-from training.rendering.layouts.layout import RoomLayout, finished_folder, write_image
+from training.rendering.layouts.layout import RoomLayout, finished_folder
 from training.rendering.layouts.scannet_annotation import (
     write_annotation,
     write_label_table,
@@ -36,8 +37,8 @@ from training.rendering.room_frames import rendered_frames, room_cameras
 from training.rendering.room_job import RoomJob
 from training.rendering.scan import scan_room, write_scan
 
-FRAMES = "scannet_frames_25k"
-SCANS = "scans"
+FRAMES_FOLDER = "scannet_frames_25k"
+SCANS_FOLDER = "scans"
 
 
 def write_splits(root: Path, splits: dict[str, list[str]]) -> None:
@@ -57,7 +58,7 @@ class ScanNetLayout(RoomLayout):
 
     def frames_done(self, job: RoomJob) -> bool:
         """Whether the scene's frames are finished."""
-        return (job.out / FRAMES / job.name).exists()
+        return (job.out / FRAMES_FOLDER / job.name).exists()
 
     def done(self, job: RoomJob) -> bool:
         """Whether frames, mesh and recording are finished."""
@@ -72,7 +73,7 @@ class ScanNetLayout(RoomLayout):
     ) -> Iterator[int]:
         """Write what is missing of mesh, frames and recording."""
         cameras = room_cameras(job, rng)
-        scan_folder = job.out / SCANS / job.name
+        scan_folder = job.out / SCANS_FOLDER / job.name
         if job.scan or job.sens:
             scan_folder.mkdir(parents=True, exist_ok=True)
             write_summary(scan_folder, job.name, job.kind, cameras, job.frames)
@@ -80,7 +81,7 @@ class ScanNetLayout(RoomLayout):
             mesh = scan_room(furnished, job.scan_rng())
             write_annotation(scan_folder, job.name, mesh)
             write_scan(scan_folder, job.name, mesh)
-        frames_folder = job.out / FRAMES / job.name
+        frames_folder = job.out / FRAMES_FOLDER / job.name
         if not self.frames_done(job):
             with SceneWriter(frames_folder, cameras.color, cameras.depth) as writer:
                 for frame in rendered_frames(job, furnished, cameras, rng):
@@ -100,11 +101,11 @@ class ScanNetLayout(RoomLayout):
 
 def _mesh(job: RoomJob) -> Path:
     """The last file of a room's mesh that is written."""
-    return job.out / SCANS / job.name / f"{job.name}_vh_clean_2.labels.ply"
+    return job.out / SCANS_FOLDER / job.name / f"{job.name}_vh_clean_2.labels.ply"
 
 
 def _recording(job: RoomJob) -> Path:
-    return job.out / SCANS / job.name / f"{job.name}.sens"
+    return job.out / SCANS_FOLDER / job.name / f"{job.name}.sens"
 
 
 class SceneWriter:

@@ -19,11 +19,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from seg3d2d_ros.atomic_file import write_file
+from training.data.scannet.label_table import LABEL_TABLE
 from training.rendering.nyu40 import NYU40_NAMES
 from training.rendering.room_frames import RoomCameras
 from training.rendering.scan import ScannedMesh
 
-LABEL_TABLE = "scannetv2-labels.combined.tsv"
 SCENE_TYPES = {
     "living_room": "Living room / Lounge",
     "bedroom": "Bedroom / Hotel",

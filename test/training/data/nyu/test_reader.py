@@ -119,6 +119,15 @@ def test_a_scene_in_both_splits_keeps_each_frames_own(root, prepare):
     assert [row.split for row in rows] == ["val", "train", "val", "train"]
 
 
+def test_a_scene_has_the_split_of_its_first_frame_that_is_in_a_list(root):
+    savemat(root / "splits.mat", {"trainNdxs": [[3]], "testNdxs": [[2]]})
+    assert open_dataset("nyu", root).scenes() == {
+        "kitchen_0004": "val",  # whose first frame is in neither list
+        "study_room_0001": "train",
+        "office_0012": "train",  # of which no frame is in a list
+    }
+
+
 def only_defect(prepared, frames):
     (defect,) = prepared.defects
     assert sum(prepared.frames.values()) == frames

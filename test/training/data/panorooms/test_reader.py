@@ -200,6 +200,41 @@ def test_labels_in_three_channels_are_unpacked_to_one(root, tmp_path, space):
     assert (cv2.imread(str(out / row.label), cv2.IMREAD_UNCHANGED) == label).all()
 
 
+def test_blocks_may_lie_in_folders_as_the_published_code_reads_them(root, tmp_path, space):
+    for scene, part in (("a_1", "train"), ("a_12", "val"), ("b_0", "test")):
+        (root / "blocks" / part).mkdir()
+        (root / f"blocks/{scene}_0.npz").rename(root / f"blocks/{part}/{scene}_0.npz")
+    (root / "blocks/val/c_0.npz").write_bytes(b"")
+    (root / "blocks/train").rename(tmp_path / "linked")
+    (root / "blocks/train").symlink_to(tmp_path / "linked")
+    out = tmp_path / "prepared"
+    (stray,) = prepared(root, out, space).defects
+    assert "has 1 blocks, c_0.npz the first" in stray.text
+    for scene, part in (("a_1", "train"), ("a_12", "val"), ("b_0", "test")):
+        (block,) = read_block_list(out / "unpacked" / scene)
+        assert block.samefile(root / f"blocks/{part}/{scene}_0.npz")
+        assert block.name == f"{scene}_0.npz"
+
+
+def test_a_scene_without_blocks_is_a_defect_where_there_are_any(root, tmp_path, space):
+    for scene in ("a_1", "b_0"):
+        (root / f"blocks/{scene}_0.npz").unlink()
+    (defect,) = prepared(root, tmp_path / "prepared", space).defects
+    assert defect.kind is DefectKind.MISSING_FILE and not defect.dropped
+    assert defect.scene == "a_1" and "a_1 has no blocks in" in defect.text
+    assert read_block_list(tmp_path / "prepared/unpacked/a_1") == []
+    (root / "blocks").rename(tmp_path / "away")
+    assert prepared(root, tmp_path / "none", space).defects == []
+
+
+def test_scenes_may_have_spaces_and_brackets(root, tmp_path, space):
+    for path in [*root.rglob("a_1.*"), *root.rglob("a_1_0.*")]:
+        path.rename(path.with_name(path.name.replace("a_1", "a [1]", 1)))
+    (root / "train.txt").write_text("a [1]\na_12\n")
+    assert prepared(root, tmp_path / "prepared", space).defects == []
+    assert len(read_block_list(tmp_path / "prepared/unpacked/a [1]")) == 1
+
+
 def test_a_block_is_of_the_scene_with_the_longest_fitting_name():
     scenes = {"a_1": "train", "a_12": "train", "a_1_2": "val"}
     assert block_scene("a_1_0", scenes) == "a_1"

@@ -106,6 +106,14 @@ def test_a_block_is_dense_and_free_where_it_says_nothing(tmp_path, block_arrays)
     assert block.labels[0, 1, 2] == 17 and block.labels.sum() == 17
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
+def test_a_blocks_labels_may_be_whole_floats(tmp_path, block_arrays, kind):
+    block_arrays["semanticlabel"] = block_arrays["semanticlabel"].astype(kind)
+    block = read_block(saved(tmp_path / "a.npz", block_arrays))
+    assert block.labels.dtype == np.uint8
+    assert block.labels[0, 1, 2] == 17 and block.labels.sum() == 17
+
+
 @pytest.mark.parametrize(
     ("name", "array", "text"),
     [
@@ -117,6 +125,8 @@ def test_a_block_is_dense_and_free_where_it_says_nothing(tmp_path, block_arrays)
         ("targetsdf128", np.full(2, np.inf), "not finite"),
         ("targetsdf128color", np.full((2, 3), 255.0), "outside of 0 to 1"),
         ("semanticlabel", np.full(2, 30), "unknown ids 30"),
+        ("semanticlabel", np.full(2, 30.0), "unknown ids 30"),
+        ("semanticlabel", np.full(2, 1.5), "numbers that are not whole"),
         ("semanticlabel", None, "lacks the array semanticlabel"),
     ],
 )

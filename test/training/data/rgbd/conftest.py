@@ -116,8 +116,7 @@ class Wall:
 
     def plain(self, folder, camera=SMALL, depth_camera=None):
         self._folders(folder, camera, depth_camera)
-        for name in ("pose", "label"):
-            (folder / name).mkdir()
+        (folder / "pose").mkdir()
         if depth_camera is None:
             np.savetxt(folder / "intrinsics.txt", camera.matrix)
         else:
@@ -127,9 +126,15 @@ class Wall:
                 np.savetxt(folder / f"intrinsics_{name}.txt", matrix)
         for k, pose in enumerate(self.poses):
             np.savetxt(folder / f"pose/{k + 8}.txt", pose)
+
+    @staticmethod
+    def labels(folder, *names, camera=SMALL):
+        """Label images for recordings in plain folders."""
+        (folder / "label").mkdir(exist_ok=True)
         label = np.full((camera.height, camera.width), 1, np.uint8)
         label[:9] = 0
-        cv2.imwrite(str(folder / "label/9.png"), label)
+        for name in names:
+            cv2.imwrite(str(folder / f"label/{name}.png"), label)
 
 
 @pytest.fixture

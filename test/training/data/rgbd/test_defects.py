@@ -55,10 +55,10 @@ def test_a_frame_without_depth_is_kept(lab, prepare):
     assert [row.depth is None for row in rows] == [False, True, False]
 
 
-def test_a_depth_image_without_colour_is_left_out(lab, prepare):
+def test_a_depth_image_without_colour_is_not_used(lab, prepare):
     (lab / "color/9.png").unlink()
     rows, defects, _ = prepare(lab)
-    only(defects, DefectKind.STRAY_FILE, "9.png belongs to no colour image", dropped=True)
+    only(defects, DefectKind.STRAY_FILE, "9.png belongs to no colour image")
     assert len(rows) == 2
 
 
@@ -100,6 +100,22 @@ def test_a_frame_whose_pose_is_missing_malformed_or_lost_is_kept(lab, prepare, t
     assert scan is not None
 
 
+def test_frames_without_a_label_are_said_once_and_kept(lab, wall, prepare):
+    wall.labels(lab, "8")
+    rows, defects, _ = prepare(lab)
+    only(defects, DefectKind.MISSING_FILE, "has no label for 2 of 3 frames, the first is 9.png")
+    assert [row.label is None for row in rows] == [False, True, True]
+
+
+@pytest.mark.parametrize("name", ["9.jpg", "09.png", "11.png"])
+def test_a_label_without_a_frame_is_not_used(lab, wall, prepare, name):
+    wall.labels(lab, "8", "9", "10")
+    (lab / "label" / name).write_bytes((lab / "label/9.png").read_bytes())
+    rows, defects, _ = prepare(lab)
+    only(defects, DefectKind.STRAY_FILE, f"{name} belongs to no colour image")
+    assert all(row.label is not None for row in rows)
+
+
 def test_depth_of_another_size_is_not_used(lab, prepare):
     cv2.imwrite(str(lab / "depth/9.png"), np.full((50, 60), 2000, np.uint16))
     rows, defects, _ = prepare(lab)
@@ -135,7 +151,7 @@ def test_nothing_readable_is_no_end(lab, prepare):
         (
             "1170 0 648 0 1170 484 0 0 1",
             DefectKind.INTRINSICS_MISMATCH,
-            "far from the middle of the images of 160x120",
+            "far from the middle of the images, which are 160x120 pixels",
         ),
     ],
 )
@@ -179,12 +195,14 @@ def test_trajectories_that_do_not_fit_the_frames_are_reported(wall, prepare, tmp
     wall.redwood(folder)
     log = folder / "trajectory.log"
     lines = log.read_text().splitlines()
-    log.write_text("\n".join([*lines[:10], "9 9 10", *lines[11:]]))
+    log.write_text("\n".join(lines[:10]))
     rows, defects, _ = prepare(folder)
-    assert [defect.kind for defect in defects] == [DefectKind.LOST_POSE, DefectKind.STRAY_FILE]
-    assert "has no pose of frame 2" in defects[0].text
-    assert "1 poses of frames that are not there, the first of frame 9" in defects[1].text
+    only(defects, DefectKind.LOST_POSE, "has no pose of frame 2")
     assert [row.pose is None for row in rows] == [False, False, True]
+    log.write_text("\n".join([*lines, "3 3 4", *lines[11:]]))
+    rows, defects, _ = prepare(folder)
+    only(defects, DefectKind.LOST_POSE, "has poses of 4 frames, which can't be matched")
+    assert all(row.pose is None for row in rows)
     log.write_text("\n".join(lines[:-1]))
     rows, defects, _ = prepare(folder)
     only(defects, DefectKind.DAMAGED_FILE, "pose 2 of")
@@ -213,6 +231,19 @@ def test_intrinsics_for_another_size_are_not_used(wall, prepare, tmp_path):
     path.unlink()
     _, defects, _ = prepare(folder)
     only(defects, DefectKind.MISSING_FILE, "does not say what its cameras are")
+
+
+def test_depth_without_colour_loses_no_frame_in_any_layout(wall, prepare, tmp_path):
+    wall.seven_scenes(tmp_path / "seven")
+    (tmp_path / "seven/frame-000009.color.png").unlink()
+    rows, defects, _ = prepare(tmp_path / "seven")
+    only(defects, DefectKind.STRAY_FILE, "frame-000009.depth.png belongs to no colour image")
+    wall.tum(tmp_path / "tum")
+    lines = (tmp_path / "tum/rgb.txt").read_text().splitlines()
+    (tmp_path / "tum/rgb.txt").write_text("\n".join(lines[:-1]))
+    rows, defects, _ = prepare(tmp_path / "tum")
+    only(defects, DefectKind.STRAY_FILE, "belongs to no colour image; it is not used")
+    assert len(rows) == 2
 
 
 def test_tum_lists_with_gaps_are_reported(wall, prepare, tmp_path):

@@ -78,6 +78,7 @@ def test_each_layout_gives_poses_cameras_and_the_wall(write, wall, prepare, tmp_
 
 def test_labels_are_optional_and_checked(wall, prepare, tmp_path):
     wall.plain(tmp_path / "lab")
+    wall.labels(tmp_path / "lab", "9")
     _, rows, out = prepare(tmp_path / "lab")
     assert [row.label is not None for row in rows] == [False, True, False]
     assert cv2.imread(str(out / rows[1].label), cv2.IMREAD_UNCHANGED).max() == 1
@@ -152,6 +153,27 @@ def test_a_folder_of_recordings_has_a_scene_each_in_the_listed_splits(wall, prep
     (root / "splits/test.txt").write_text("c\n")
     with pytest.raises(DatasetError, match="'c' is in the splits test and train"):
         reader.scenes()
+
+
+def test_scenes_with_spaces_can_be_listed(wall, prepare, tmp_path):
+    root = tmp_path / "labs"
+    wall.plain(root / "living room")
+    wall.plain(root / "kitchen")
+    (root / "splits").mkdir()
+    (root / "splits/train.txt").write_text("kitchen\n")
+    (root / "splits/val.txt").write_text("living room\n")
+    prepared, rows, out = prepare(root)
+    assert prepared.defects == [] and prepared.frames == {"train": 3, "val": 3}
+    assert {row.scene for row in rows} == {"kitchen", "living room"}
+    assert len(open_scan(out, read_scans(out)[1]).points)
+
+
+def test_a_linked_recording_is_called_like_the_link(wall, prepare, tmp_path):
+    wall.plain(tmp_path / "store/0c1f")
+    (tmp_path / "lab").symlink_to("store/0c1f")
+    _, rows, out = prepare(tmp_path / "lab")
+    assert {row.scene for row in rows} == {"lab"}
+    assert (out / rows[0].image).is_file()
 
 
 def test_a_folder_without_recordings_or_with_two_of_one_name_is_refused(wall, tmp_path):

@@ -32,6 +32,8 @@ def test_recordings_of_which_something_changed_are_read_anew(layout, wall, tmp_p
     root = tmp_path / "recordings"
     for name in ("lab", "office"):
         getattr(wall, layout)(root / name)
+        if layout == "plain":
+            wall.labels(root / name, "8")
     assert scenes_read("rgbd", root) == {"lab", "office"}
     assert scenes_read("rgbd", root) == set()
     for pattern in CHANGES[layout]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.data.defects import DefectKind
-from training.data.s3dis.poses import AREA_5_FROM_5B, read_camera
+from training.data.s3dis.poses import AREA_5_FROM_5B, read_frame_camera
 
 K = [[1000.0, 0, 540], [0, 1000, 540], [0, 0, 1]]
 
@@ -26,7 +26,7 @@ def fields(**changes):
 def read(tmp_path, content, size=(1080, 1080), area_5b=False):
     file = tmp_path / "pose.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
-    return read_camera(file, size, area_5b=area_5b)
+    return read_frame_camera(file, size, area_5b=area_5b)
 
 
 def test_the_pose_is_camera_to_world_in_the_optical_frame(tmp_path):
@@ -116,5 +116,5 @@ def test_a_damaged_file_is_one_defect(tmp_path, content):
 
 
 def test_a_missing_file_is_one_defect(tmp_path):
-    camera = read_camera(tmp_path / "pose.json", (4, 4), area_5b=False)
+    camera = read_frame_camera(tmp_path / "pose.json", (4, 4), area_5b=False)
     assert [p.kind for p in camera.problems] == [DefectKind.MISSING_FILE]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from training.data.defects import DefectError, DefectKind
-from training.data.scannet.label_table import find_label_table, read_label_table
+from training.data.scannet.label_table import find_label_table, label_table_places, read_label_table
 
 HEAD = "id\traw_category\tnyu40id\n"
 
@@ -31,13 +31,13 @@ def test_of_a_category_that_occurs_twice_the_last_row_counts(tmp_path):
 
 def test_it_is_found_in_the_data_sets_folder_or_in_scans(tmp_path):
     with pytest.raises(DefectError, match="--label_map"):
-        find_label_table(tmp_path)
+        find_label_table(label_table_places(tmp_path))
     (tmp_path / "scans").mkdir()
     below = tmp_path / "scans" / "scannetv2-labels.combined.tsv"
     below.write_text(HEAD)
-    assert find_label_table(tmp_path) == below
+    assert find_label_table(label_table_places(tmp_path)) == below
     (tmp_path / below.name).write_text(HEAD)
-    assert find_label_table(tmp_path) == tmp_path / below.name
+    assert find_label_table(label_table_places(tmp_path)) == tmp_path / below.name
 
 
 @pytest.mark.parametrize(

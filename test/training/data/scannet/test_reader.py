@@ -191,15 +191,42 @@ def test_a_folder_that_no_list_knows_is_a_stray(prepare, root, files):
     assert defect.kind is DefectKind.STRAY_FILE and defect.scene == "scene0900_00"
 
 
-def test_linked_folders_give_the_same_labels(prepare, root, tmp_path):
-    """A label table beside the link is not where points are read from later."""
-    (root / "scans").rename(tmp_path / "elsewhere")
-    (root / "scans").symlink_to(tmp_path / "elsewhere")
+@pytest.mark.parametrize("linked", ["scans", f"scans/{SCENES[0]}"])
+@pytest.mark.parametrize("beside", ["link", "target"])
+def test_linked_folders_give_the_annotations_labels_then_and_later(
+    prepare, root, tmp_path, linked, beside
+):
+    store = tmp_path / "store" / "scans" / "kept"
+    store.parent.mkdir(parents=True)
+    (root / linked).rename(store)
+    (root / linked).symlink_to(store)
+    if beside == "target":
+        table = root / "scannetv2-labels.combined.tsv"
+        for place in {store.parent, store.parent.parent}:
+            (place / table.name).write_text(table.read_text())
+        table.unlink()
+    if linked != "scans" and beside == "target":  # the other scene is not linked
+        (root / "splits/val.txt").unlink()
+    for mesh in root.glob("scans/*/*.labels.ply"):
+        mesh.unlink()  # so that only the annotation can give labels
     prepared = prepare()
-    assert {d.kind for d in prepared.defects} == {DefectKind.MISSING_FILE}
-    assert all("scannetv2-labels.combined.tsv" in d.text for d in prepared.defects)
-    scan = open_scan(tmp_path / "out", read_scans(tmp_path / "out")[0])
-    np.testing.assert_array_equal(scan.labels, [5, 5, 5, 1, 1, 0])  # of the labelled mesh
+    assert prepared.defects == []
+    for row in read_scans(tmp_path / "out"):
+        scan = open_scan(tmp_path / "out", row)
+        np.testing.assert_array_equal(scan.labels, [5, 5, 5, 1, 1, 0])
+
+
+def test_frames_that_are_links_keep_their_names(prepare, root, tmp_path):
+    """As git-annex and DVC keep files."""
+    store = tmp_path / "store"
+    store.mkdir()
+    for number, path in enumerate(sorted(root.glob("scannet_frames_25k/*/*/*"))):
+        path.rename(store / f"MD5E-{number}{path.suffix}")
+        path.symlink_to(store / f"MD5E-{number}{path.suffix}")
+    assert prepare().defects == []
+    rows = read_manifest(tmp_path / "out")
+    assert [row.frame for row in rows] == ["000000", "000100"] * 2
+    assert (tmp_path / "out" / rows[0].image).samefile(frames_of(root) / "color/000000.jpg")
 
 
 def test_the_same_input_gives_the_same_files_on_two_processes(root, tmp_path, space):

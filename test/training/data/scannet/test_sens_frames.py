@@ -221,7 +221,7 @@ def test_a_camera_matrix_for_another_size_is_a_defect(scan, tmp_path, files):
     path = record(scan, files.sens_bytes(files.recorded(1), depth_matrix=bytes(64)))
     frames = unpack_frames(path, "test", tmp_path / "out")
     assert frames.rows[0].depth is None and frames.rows[0].intrinsics is not None
-    assert only(frames.defects).kind is DefectKind.INTRINSICS_MISMATCH
+    assert only(frames.defects).kind is DefectKind.DAMAGED_FILE
 
 
 def test_an_interrupted_run_is_written_anew(scan, tmp_path, files):
@@ -232,6 +232,26 @@ def test_an_interrupted_run_is_written_anew(scan, tmp_path, files):
     unpack_frames(path, "test", tmp_path / "out")
     assert stale.read_bytes() == files.recorded(1)[0][1]
     assert zlib.decompress(files.recorded(1)[0][2]) == files.images_of(0)[2].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("cut", "every", "dropped"),
+    [
+        (10, 1, False),  # of the inertial measurements
+        (10, 2, False),
+        (300, 2, False),  # of the last frame, which is not wanted
+        (300, 1, True),
+    ],
+)
+def test_a_recording_that_ends_too_early_loses_frames_only_where_wanted_ones_are_cut(
+    scan, tmp_path, files, cut, every, dropped
+):
+    content = files.sens_bytes(files.recorded(4))
+    path = record(scan, content[:-cut])
+    frames = unpack_frames(path, "test", tmp_path / "out", every=every)
+    defect = only(frames.defects)
+    assert defect.kind is DefectKind.DAMAGED_FILE and defect.dropped is dropped
+    assert len(frames.rows) == (2 if every == 2 else 3 if dropped else 4)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -11,7 +11,12 @@ from training.data.intrinsics import Intrinsics
 from training.rendering.camera import look_at
 from training.rendering.domain import Part
 from training.rendering.layout import furnish
-from training.rendering.layouts.scannet import FRAMES, ScanNetLayout, SceneWriter, write_splits
+from training.rendering.layouts.scannet import (
+    FRAMES_FOLDER,
+    ScanNetLayout,
+    SceneWriter,
+    write_splits,
+)
 from training.rendering.render import GroundTruth
 from training.rendering.room_job import RoomJob
 
@@ -34,7 +39,7 @@ def frame(seed):
 
 def test_files_read_back_as_scannets(tmp_path):
     frames = [frame(k) for k in range(2)]
-    with SceneWriter(tmp_path / FRAMES / "scene0007_00", CAMERA, CAMERA) as writer:
+    with SceneWriter(tmp_path / FRAMES_FOLDER / "scene0007_00", CAMERA, CAMERA) as writer:
         for color, truth, pose in frames:
             writer.add(color, truth, truth.depth, pose, 95)
     folder = tmp_path / "scannet_frames_25k" / "scene0007_00"
@@ -55,7 +60,7 @@ def test_files_read_back_as_scannets(tmp_path):
 def test_a_scene_appears_only_when_it_is_complete(tmp_path):
     with (
         pytest.raises(RuntimeError),
-        SceneWriter(tmp_path / FRAMES / "scene0000_00", CAMERA, CAMERA) as writer,
+        SceneWriter(tmp_path / FRAMES_FOLDER / "scene0000_00", CAMERA, CAMERA) as writer,
     ):
         color, truth, pose = frame(0)
         writer.add(color, truth, truth.depth, pose, 90)
