@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.report import Report, add_out_argument
+from training.data.depth_images import read_depth
 from training.data.intrinsics import Array, Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
@@ -26,7 +27,7 @@ from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
 from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry, camera_points
 from training.projection.splat import splat
-from training.projection.visibility import SurfaceVisibility, read_depth, visible_by_depth
+from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_points import NO_POINT, VisiblePoints, points_in_image
 from training.rendering.kinds import ROOM_KINDS
 from training.rendering.layout import furnish

@@ -21,16 +21,17 @@ import numpy.typing as npt
 
 from bench.recorded_images import image_size
 from bench.report import Report, add_out_argument, percentiles
+from training.data.depth_images import read_depth
 from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry
-from training.projection.legacy import legacy_map, legacy_pixel_map, read_depth_exactly
+from training.projection.legacy import legacy_map, legacy_pixel_map
 from training.projection.scene_figures import FrameFigures
 from training.projection.scene_projection import ProjectionRule, SceneProjection
 from training.projection.splat import splat
-from training.projection.visibility import read_depth, visible_by_depth
+from training.projection.visibility import visible_by_depth
 from training.projection.visible_points import points_in_image
 from training.scene_jobs import ONE_THREAD
 
@@ -161,7 +162,8 @@ class Room:
         )
         geometry = FrameGeometry.from_row(row)
         scan = self.scan if case == "room" else self._points_in_view(geometry)
-        return Frame(scan, row, geometry, read_depth_exactly(file, row), read_depth(file, row))
+        exact, depth = read_depth(file, row, np.float64), read_depth(file, row)
+        return Frame(scan, row, geometry, exact, depth)
 
     def _points_in_view(self, geometry: FrameGeometry) -> Scan:
         """As many points as the scan has, spread over the part of its mesh that is in view."""

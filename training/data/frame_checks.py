@@ -93,13 +93,18 @@ def check_frame(
 
 def is_pose(numbers: Sequence[float]) -> bool:
     """Whether 16 numbers by rows turn and shift; lost poses are infinite, zero or NaN."""
-    pose = np.array(numbers, np.float64)
-    rotation = pose.reshape(4, 4)[:3, :3] if pose.size == 16 else np.full((3, 3), np.nan)
+    try:
+        pose = np.array(numbers, np.float64)
+    except (TypeError, ValueError, OverflowError):  # what is no list of numbers
+        return False
+    if pose.shape != (16,) or not np.isfinite(pose).all():
+        return False
+    rotation = pose.reshape(4, 4)[:3, :3]
     # ScanNet's floats of the sensor's tracking are orthogonal to about 1e-6.
     return bool(
-        np.isfinite(pose).all()
-        and np.abs(rotation @ rotation.T - np.eye(3)).max() < 1e-2
+        np.abs(rotation @ rotation.T - np.eye(3)).max() < 1e-2
         and np.linalg.det(rotation) > 0
+        and np.abs(pose[12:] - [0, 0, 0, 1]).max() < 1e-6
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.defects import DefectError
+from training.data.depth_images import read_depth
 from training.data.frame_checks import decode, read_bytes
 from training.data.intrinsics import Array
 from training.data.labelled_frames import DatasetError
@@ -21,7 +22,6 @@ from training.inspection.prepared_scene import InspectedScene
 from training.projection.geometry import FrameGeometry, camera_points
 from training.projection.scene_figures import FrameFigures, NotProjectedError
 from training.projection.scene_points import ScenePoints
-from training.projection.visibility import read_depth
 from training.projection.visible_points import VisiblePoints
 
 

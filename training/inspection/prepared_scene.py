@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros.labels import LabelSpace
-from training.data.defects import Defect
+from training.data.defects import Defect, DefectError
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import (
     LABEL_SPACE,
@@ -26,6 +26,7 @@ from training.data.manifest import (
     read_scans,
 )
 from training.data.prepare_dataset import SCENES
+from training.projection.geometry import check_cameras
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +94,11 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
             + (f" such as {some}" if some else "")
         )
     rows = [row for row in manifest if row.scene == name]
-    for row in rows:
-        _check_geometry(folder, row)
+    try:
+        for row in rows:
+            check_cameras(row)
+    except DefectError as error:
+        raise DatasetError(f"{folder / MANIFEST} can't be used: {error}") from error
     space = LabelSpace.load(folder / LABEL_SPACE)
     size = description.get("size")
     keys = ("dataset", "protocol")
@@ -110,21 +114,6 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
         (int(size[0]), int(size[1])) if size else None,
         " ".join(names) or "images and masks",
     )
-
-
-def _check_geometry(folder: Path, row: ManifestRow) -> None:
-    for name, numbers, count in (
-        ("pose", row.pose, 16),
-        ("intrinsics", row.intrinsics, 6),
-        ("depth_intrinsics", row.depth_intrinsics, 6),
-        ("depth_to_color", row.depth_to_color, 16),
-    ):
-        if numbers is not None and (len(numbers) != count or not np.isfinite(numbers).all()):
-            raise DatasetError(
-                f"the frame '{row.frame}' of the scene '{row.scene}' in {folder / MANIFEST} has "
-                f"a {name} that is not {count} finite numbers; make it anew with "
-                "'python -m training prepare'"
-            )
 
 
 def _classes_of_ids(space: LabelSpace, source: object) -> npt.NDArray[Any]:

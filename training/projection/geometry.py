@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.defects import DefectError, DefectKind
+from training.data.frame_checks import is_pose
 from training.data.intrinsics import Array, Intrinsics
 from training.data.manifest import ManifestRow
 
@@ -44,7 +47,8 @@ class FrameGeometry:
             size: height and width to which a protocol brings the colour image; None for its own.
 
         Raises:
-            DefectError: if the frame has no pose or no intrinsics.
+            DefectError: if the frame has no pose or no intrinsics, or one of its cameras' numbers
+                can't be used, see :func:`check_cameras`.
         """
         if row.pose is None:
             raise DefectError(
@@ -58,6 +62,7 @@ class FrameGeometry:
                 row.image,
                 f"{row.image} has no intrinsics, so that no points can be projected into it",
             )
+        check_cameras(row)
         own = Intrinsics.from_row(row.intrinsics)
         depth = own if row.depth_intrinsics is None else Intrinsics.from_row(row.depth_intrinsics)
         return cls(
@@ -71,6 +76,71 @@ class FrameGeometry:
     def same_camera(self) -> bool:
         """Whether both cameras stand at one place and look the same way."""
         return bool((self.depth_to_color == np.eye(4)).all())
+
+    def sha256(self) -> str:
+        """Fingerprint: SHA-256 of 44 float64, little-endian.
+
+        They are the pose and ``depth_to_color`` by rows, then width, height, fx, fy, cx, cy of the
+        image and of the depth image.
+        """
+        numbers = np.concatenate(
+            [
+                self.pose.ravel(),
+                self.depth_to_color.ravel(),
+                self.intrinsics.row(),
+                self.depth_intrinsics.row(),
+            ]
+        )
+        numbers += 0.0  # so that -0 and 0 are one
+        return hashlib.sha256(numbers.astype("<f8").tobytes()).hexdigest()
+
+
+def check_cameras(row: ManifestRow) -> None:
+    """Whether the numbers that a line of the manifest has of its cameras can be used.
+
+    Poses and ``depth_to_color`` must be 16 finite numbers that turn and shift, intrinsics six
+    finite numbers with a size in whole pixels and focal lengths above 0. What is not there is not
+    checked.
+
+    Raises:
+        DefectError: if they can't.
+    """
+    for text, kind in _camera_defects(row):
+        raise DefectError(
+            kind,
+            row.image,
+            f"the frame '{row.frame}' of the scene '{row.scene}' has {text}; make the manifest "
+            "anew with 'python -m training prepare'",
+        )
+
+
+def _camera_defects(row: ManifestRow) -> Iterator[tuple[str, DefectKind]]:
+    for name in ("pose", "depth_to_color"):
+        numbers = getattr(row, name)
+        if numbers is not None and not is_pose(numbers):
+            yield (
+                f"a {name} that is not 16 finite numbers by rows which turn and shift",
+                DefectKind.LOST_POSE,
+            )
+    for name in ("intrinsics", "depth_intrinsics"):
+        numbers = getattr(row, name)
+        if numbers is not None and not _is_camera(numbers):
+            yield (
+                f"{name} that are not width, height, fx, fy, cx and cy: six finite numbers, the "
+                "size whole and above 0, fx and fy above 0",
+                DefectKind.INTRINSICS_MISMATCH,
+            )
+
+
+def _is_camera(numbers: Sequence[float]) -> bool:
+    try:
+        camera = np.array(numbers, np.float64)
+    except (TypeError, ValueError, OverflowError):  # what is no list of numbers
+        return False
+    if camera.shape != (6,) or not np.isfinite(camera).all():
+        return False
+    size, focal = camera[:2], camera[2:4]
+    return bool((size >= 1).all() and (size == np.rint(size)).all() and (focal > 0).all())
 
 
 def _matrix(numbers: list[float]) -> npt.NDArray[np.float64]:

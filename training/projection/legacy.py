@@ -18,18 +18,14 @@ data/proj3dto2d_1.py and data/proj3dto2d_2.py it keeps:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import DefectError, DefectKind
-from training.data.frame_checks import decode, read_bytes
 from training.data.intrinsics import Array, Intrinsics
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import ManifestRow
 from training.projection.visible_points import NO_POINT
 
 STRIDE = 8
@@ -135,29 +131,6 @@ def legacy_pixel_map(
     result = np.zeros((height, width), np.uint32)
     result[v[kept], u[kept]] = index[kept]  # the last one stays
     return result
-
-
-def read_depth_exactly(path: Path, row: ManifestRow) -> npt.NDArray[np.float64]:
-    """A depth image in metres, divided in double precision as the published code does.
-
-    Args:
-        path: of the file that ``row.depth`` names, relative paths resolved.
-        row: says what its numbers mean.
-
-    Returns:
-        float64 (h, w), metres, 0 = none.
-
-    Raises:
-        DefectError: if it is missing, damaged or no one-channel image of 16 bits.
-    """
-    image = decode(read_bytes(path), path)
-    if image.ndim != 2 or image.dtype != np.uint16:
-        raise DefectError(
-            DefectKind.UNREADABLE_IMAGE, path, f"{path} is no one-channel image of 16 bits"
-        )
-    depth: npt.NDArray[Any] = image / row.depth_scale
-    depth[np.isin(image, row.depth_invalid)] = 0
-    return depth
 
 
 def resize_nearest(image: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.defects import DefectError, DefectKind
+from training.data.depth_images import read_depth
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow, ScanRow
 from training.data.open_scan import open_scan
@@ -24,7 +25,7 @@ from training.data.scan import Scan
 from training.projection.depth_test import DepthTolerance
 from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry
-from training.projection.legacy import LegacyMap, legacy_map, legacy_pixel_map, read_depth_exactly
+from training.projection.legacy import LegacyMap, legacy_map, legacy_pixel_map
 from training.projection.legacy_file import LegacyMapsFile, write_legacy_maps
 from training.projection.scene_figures import (
     FrameFigures,
@@ -34,11 +35,7 @@ from training.projection.scene_figures import (
 )
 from training.projection.scene_file import SceneHeader, points_sha256, scene_path
 from training.projection.splat import share_covered, splat
-from training.projection.visibility import (
-    SurfaceVisibility,
-    read_depth,
-    visible_by_depth,
-)
+from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_file import (
     MAX_SIZE,
     StoredFrame,
@@ -295,7 +292,7 @@ class SceneProjection:
         if row.depth is None:
             raise NotProjectedError(NotProjected.NO_DEPTH)
         try:
-            depth = read_depth_exactly(self._folder / row.depth, row)
+            depth = read_depth(self._folder / row.depth, row, np.float64)
         except DefectError as error:
             raise NotProjectedError(NotProjected.UNREADABLE_DEPTH, str(error)) from error
         pixels = legacy_pixel_map(self._scan.points, geometry.pose, geometry.intrinsics, depth)

@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import DefectError, DefectKind
-from training.data.frame_checks import decode, read_bytes
 from training.data.intrinsics import Array, Intrinsics
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.projection.depth_test import DepthTolerance, on_measured_surface
 from training.projection.geometry import (
@@ -26,32 +22,6 @@ from training.projection.geometry import (
 )
 from training.projection.parallax import BASELINE_M, hidden_by_parallax
 from training.projection.visible_points import NO_POINT, VisiblePoints, points_in_image
-
-
-def read_depth(path: Path, row: ManifestRow) -> Array:
-    """A depth image in metres.
-
-    Args:
-        path: of the file that ``row.depth`` names, relative paths resolved.
-        row: says what its numbers mean.
-
-    Returns:
-        float32 (h, w), metres along the optical axis, 0 = no measurement.
-
-    Raises:
-        DefectError: if it is missing, damaged or no one-channel image of 16 bits.
-    """
-    image = decode(read_bytes(path), path)
-    if image.ndim != 2 or image.dtype != np.uint16:
-        raise DefectError(
-            DefectKind.UNREADABLE_IMAGE, path, f"{path} is no one-channel image of 16 bits"
-        )
-    depth: npt.NDArray[Any] = image.astype(np.float32)
-    depth *= np.float32(1 / row.depth_scale)
-    for number in row.depth_invalid:
-        if number:
-            depth[image == number] = 0
-    return depth
 
 
 def visible_by_depth(

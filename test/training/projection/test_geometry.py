@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -91,3 +92,53 @@ def test_points_on_the_ray_of_a_pixel_come_back_to_it(seed):
     assert np.abs(column - u).max() < 5e-3
     assert np.abs(row_ - v).max() < 5e-3
     assert np.abs(camera[:, 2] - depth).max() < 1e-5
+
+
+POSE = np.eye(4).ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text", "kind"),
+    [
+        ({"pose": POSE[:12]}, "a pose that is not 16", DefectKind.LOST_POSE),
+        ({"pose": [0.0] * 16}, "a pose that is not 16", DefectKind.LOST_POSE),
+        ({"pose": [-np.inf] * 16}, "a pose that is not 16", DefectKind.LOST_POSE),
+        ({"pose": [*POSE[:3], np.inf, *POSE[4:]]}, "a pose that is not", DefectKind.LOST_POSE),
+        ({"pose": [*POSE[:12], 0, 0, 0, 0]}, "a pose that is not 16", DefectKind.LOST_POSE),
+        ({"pose": ["a"] * 16}, "a pose that is not 16 finite numbers", DefectKind.LOST_POSE),
+        ({"pose": [[1.0], [2.0, 3.0]]}, "a pose that is not 16 finite", DefectKind.LOST_POSE),
+        ({"pose": "lost"}, "a pose that is not 16 finite numbers", DefectKind.LOST_POSE),
+        ({"depth_to_color": [2.0] * 16}, "a depth_to_color that is not", DefectKind.LOST_POSE),
+        ({"intrinsics": IMAGE.row()[:4]}, "has intrinsics that are not width", None),
+        ({"intrinsics": ["wide", *IMAGE.row()[1:]]}, "has intrinsics that are not", None),
+        ({"intrinsics": [640.5, *IMAGE.row()[1:]]}, "has intrinsics that are not", None),
+        ({"intrinsics": [0, *IMAGE.row()[1:]]}, "has intrinsics that are not", None),
+        ({"intrinsics": [1296, 968, 0.0, *IMAGE.row()[3:]]}, "has intrinsics that", None),
+        ({"intrinsics": [*IMAGE.row()[:5], np.nan]}, "has intrinsics that are not", None),
+        ({"intrinsics": 5}, "has intrinsics that are not", None),
+        ({"depth_intrinsics": []}, "has depth_intrinsics that are not", None),
+    ],
+)
+def test_numbers_that_are_no_cameras_are_a_defect(changes, text, kind):
+    with pytest.raises(DefectError, match=f"'000000' of the scene 'scene0000_00' .*{text}") as e:
+        FrameGeometry.from_row(row(**changes))
+    assert e.value.kind is (kind or DefectKind.INTRINSICS_MISMATCH)
+
+
+def test_the_fingerprint_is_that_of_all_the_numbers():
+    known = row(depth_intrinsics=IMAGE.row(), depth_to_color=POSE)
+    fingerprint = FrameGeometry.from_row(known).sha256()
+    numbers = np.array([*known.pose, *POSE, *IMAGE.row(), *IMAGE.row()], "<f8")
+    assert fingerprint == hashlib.sha256(numbers.tobytes()).hexdigest()
+    assert FrameGeometry.from_row(row()).sha256() == fingerprint
+    other = list(known.pose)
+    other[3] = np.nextafter(other[3], 9)
+    moved = [*POSE[:3], 1e-9, *POSE[4:]]
+    for changes in (
+        {"pose": other},
+        {"intrinsics": [1297, *IMAGE.row()[1:]]},
+        {"intrinsics": [*IMAGE.row()[:5], 483.9]},
+        {"depth_intrinsics": DEPTH.row()},
+        {"depth_to_color": moved},
+    ):
+        assert FrameGeometry.from_row(row(**changes)).sha256() != fingerprint

@@ -10,15 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data.defects import DefectError
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import ManifestRow
 from training.projection.legacy import (
     LegacyMap,
     legacy_map,
     legacy_pixel_map,
-    read_depth_exactly,
     resize_nearest,
 )
 from training.projection.visible_points import NO_POINT
@@ -158,25 +155,6 @@ def test_resizing_is_opencv_s(kind):
         image = rng.integers(0, 1000, (height, width)).astype(kind)
         expected = cv2.resize(image, (to_width, to_height), interpolation=cv2.INTER_NEAREST)
         assert np.array_equal(resize_nearest(image, to_height, to_width), expected)
-
-
-def test_depth_is_divided_in_double_precision_and_invalid_numbers_are_none(tmp_path):
-    numbers = np.array([[0, 1, 1001], [2999, 65535, 512]], np.uint16)
-    path = tmp_path / "depth.png"
-    cv2.imwrite(str(path), numbers)
-    row = ManifestRow("image.png", None, "scene", "train", None, depth="depth.png")
-    assert np.array_equal(read_depth_exactly(path, row), numbers / 1000.0)
-    row = ManifestRow(
-        *("image.png", None, "scene", "train", None),
-        **{"depth": "depth.png", "depth_scale": 512.0, "depth_invalid": [0, 65535]},
-    )
-    assert read_depth_exactly(path, row).tolist() == [
-        [0, 1 / 512, 1001 / 512],
-        [2999 / 512, 0, 1],
-    ]
-    cv2.imwrite(str(path), np.zeros((2, 2, 3), np.uint8))
-    with pytest.raises(DefectError, match="no one-channel image of 16 bits"):
-        read_depth_exactly(path, row)
 
 
 def test_a_scan_of_more_points_than_the_published_code_tells_apart_is_refused():

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from training.__main__ import main
+from training.data.depth_images import read_depth
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow, ScanRow, write_manifest, write_scans
@@ -23,13 +24,13 @@ from training.data.scan import Scan, write_ply
 from training.projection import project_scenes as module
 from training.projection.depth_test import DepthTolerance
 from training.projection.geometry import FrameGeometry
-from training.projection.legacy import legacy_map, legacy_pixel_map, read_depth_exactly
+from training.projection.legacy import legacy_map, legacy_pixel_map
 from training.projection.legacy_file import LegacyMapsFile
 from training.projection.project_scenes import project_scenes, projection_jobs
 from training.projection.scene_figures import NotProjected
 from training.projection.scene_file import points_sha256
 from training.projection.scene_projection import ProjectionRule, project_scene
-from training.projection.visibility import SurfaceVisibility, read_depth, visible_by_depth
+from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_file import VisiblePointsFile
 
 CAMERA = Intrinsics.from_fov(96, 72, 1.2)
@@ -171,7 +172,7 @@ def test_legacy_maps_are_those_of_the_published_rule(prepared, tmp_path):
     (job, *_) = projection_jobs(prepared, tmp_path / "out", rule)
     file = LegacyMapsFile(job.file)
     for row in job.rows:
-        depth = read_depth_exactly(prepared / row.depth, row)
+        depth = read_depth(prepared / row.depth, row, np.float64)
         geometry = FrameGeometry.from_row(row)
         pixels = legacy_pixel_map(room().points, geometry.pose, geometry.intrinsics, depth)
         assert np.array_equal(file.load(row.frame).points, legacy_map(pixels).points)

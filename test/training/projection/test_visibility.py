@@ -10,17 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data.defects import DefectError
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
 from training.projection.geometry import NEAR_M, FrameGeometry
 from training.projection.splat import share_covered, splat
 from training.projection.visibility import (
     SurfaceVisibility,
-    read_depth,
     visible_by_depth,
 )
 from training.projection.visible_points import points_in_image
@@ -210,30 +207,3 @@ def test_a_depth_image_of_another_size_than_its_camera_is_refused():
     geometry = FrameGeometry(np.eye(4), image, image, np.eye(4))
     with pytest.raises(ValueError, match="10x6 pixels, its intrinsics are for 8x6"):
         visible_by_depth(np.zeros((1, 3), np.float32), geometry, np.zeros((6, 10), np.float32))
-
-
-def depth_row(**changes):
-    row = ManifestRow("image.jpg", None, "scene", "train", None, depth="depth.png")
-    return dataclasses.replace(row, **changes)
-
-
-def test_depth_is_read_in_metres_with_none_where_the_numbers_mean_none(tmp_path):
-    path = tmp_path / "depth.png"
-    cv2.imwrite(str(path), np.array([[0, 1, 2000], [65535, 512, 40000]], np.uint16))
-    plain = read_depth(path, depth_row())
-    assert plain.dtype == np.float32
-    np.testing.assert_allclose(plain, [[0, 0.001, 2], [65.535, 0.512, 40]], rtol=1e-6)
-    other = read_depth(path, depth_row(depth_scale=512.0, depth_invalid=[0, 65535, 1]))
-    np.testing.assert_allclose(other, [[0, 0, 3.90625], [0, 1, 78.125]], rtol=1e-6)
-
-
-def test_a_damaged_depth_image_is_a_defect(tmp_path):
-    path = tmp_path / "depth.png"
-    with pytest.raises(DefectError, match="can't be read"):
-        read_depth(path, depth_row())
-    path.write_bytes(b"no image")
-    with pytest.raises(DefectError, match="cannot be read as an image"):
-        read_depth(path, depth_row())
-    cv2.imwrite(str(path), np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(DefectError, match="one-channel image of 16 bits"):
-        read_depth(path, depth_row())
