@@ -48,14 +48,14 @@ class SceneRecording:
         self._path = path
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
         self._scene = scene
-
-    def __enter__(self) -> SceneRecording:
-        rr, scene = self._rr, self._scene
-        self._stream = rr.RecordingStream("seg3d2d", recording_id=scene.name)
-        if not rr.is_enabled(self._stream):
+        self._stream = rerun.RecordingStream("seg3d2d", recording_id=scene.name)
+        if not rerun.is_enabled(self._stream):
             raise DatasetError(
                 "--rerun can't record, as the environment variable RERUN turns Rerun off; unset it"
             )
+
+    def __enter__(self) -> SceneRecording:
+        rr, scene = self._rr, self._scene
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._stream.save(self._temporary)
         classes = [(c.id, c.name, c.color) for c in scene.label_space.classes]

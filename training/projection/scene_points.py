@@ -74,8 +74,8 @@ class ScenePoints:
             self.source = f"Points are those that `project` has stored in {name}, "
         elif default.file.exists():
             self.source = (
-                f"{name} was made from another scan, other frames or by another version of "
-                "`project`, so that points are projected anew by its default rule, "
+                f"{name} is out of date (made from another scan or other frames, or by another "
+                "version of `project`), so that points are projected anew by its default rule, "
             )
         else:
             self.source = (

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -19,8 +21,11 @@ from training.data.manifest import ScanRow, write_manifest, write_scans
 from training.data.scan import Scan, write_ply
 from training.inspection.inspected_frame import FrameInspector
 from training.inspection.prepared_scene import open_scene
+from training.projection.feature_grid import PIXELS, FeatureGrid
 from training.projection.geometry import FrameGeometry
-from training.projection.visibility import SurfaceVisibility, share_occluded, visible_by_depth
+from training.projection.splat import share_covered, splat
+from training.projection.visibility import SurfaceVisibility, visible_by_depth
+from training.projection.visible_file import VisiblePointsFile
 
 inspect_scene = pytest.importorskip("training.inspection.inspect_scene").inspect_scene
 
@@ -118,11 +123,11 @@ def visible_points(prepared, k):
     geometry = FrameGeometry.from_row(prepared.rows[k])
     if prepared.rows[k].depth is None:
         return SurfaceVisibility(prepared.scan).visible(geometry), "mesh"
-    return visible_by_depth(prepared.scan.points, geometry, prepared.depths[k]), "depth image"
+    return visible_by_depth(prepared.scan.points, geometry, prepared.depths[k]), "depth"
 
 
 @pytest.mark.parametrize("number", [1, 3, 7])
-def test_coverage_and_agreement_are_those_of_an_independent_count(prepared, page, number):
+def test_what_is_covered_and_agrees_is_that_of_an_independent_count(prepared, page, number):
     visible, by = visible_points(prepared, number - 1)
     table = prepared.space.lookup("nyu40")
     labels = table[prepared.labels[number - 1]]
@@ -138,16 +143,16 @@ def test_coverage_and_agreement_are_those_of_an_independent_count(prepared, page
     text = page.text[number]
     wanted = 100 * len(filled) / (120 * 90)
     assert wanted > 5
-    assert shown_value(text, "of the pixels have a point") == pytest.approx(wanted, abs=0.0051)
+    assert shown_value(text, "of the pixels, ") == pytest.approx(wanted, abs=0.0051)
     wanted = 100 * len(cells) / (15 * 12)  # 90 pixels are eleven cells and a quarter
     assert shown_value(text, "of the 8 x 8 cells") == pytest.approx(wanted, abs=0.051)
     wanted = 100 * right / both
     assert shown_value(text, "of the points have their pixel") == pytest.approx(wanted, abs=0.051)
-    assert f"{len(visible):,}, visible by the {by}" in text
+    assert f"{len(visible):,}, visible by {by}" in text
 
 
 @pytest.mark.parametrize("number", [1, 7])
-def test_coverage_is_a_little_below_that_of_a_plain_depth_test(prepared, page, number):
+def test_a_little_less_is_covered_than_by_a_plain_depth_test(prepared, page, number):
     row, depth = prepared.rows[number - 1], prepared.depths[number - 1].astype(np.float64)
     camera = Intrinsics.from_row(row.intrinsics)
     depth_camera = Intrinsics.from_row(row.depth_intrinsics)
@@ -164,7 +169,7 @@ def test_coverage_is_a_little_below_that_of_a_plain_depth_test(prepared, page, n
         if inside and depth[j, i] > 0 and abs(z - depth[j, i]) < 0.05:
             filled.add((u, v))
     filled = [(u, v) for u, v in filled if 0 <= u < 120 and 0 <= v < 90]
-    shown = shown_value(page.text[number], "of the pixels have a point")
+    shown = shown_value(page.text[number], "of the pixels, ")
     # which also takes points next to edges of things
     assert 0.75 < shown / (100 * len(filled) / (120 * 90)) < 1
 
@@ -172,16 +177,19 @@ def test_coverage_is_a_little_below_that_of_a_plain_depth_test(prepared, page, n
 def test_points_behind_the_mesh_are_counted(prepared, page):
     visible, _ = visible_points(prepared, 0)
     geometry = FrameGeometry.from_row(prepared.rows[0])
-    wanted = 100 * share_occluded(visible, geometry, prepared.scan)
-    assert shown_value(page.text[1], "of these points lie") == pytest.approx(wanted, abs=0.051)
-    assert "lie behind the mesh" not in page.text[3]
+    surface = SurfaceVisibility(prepared.scan)
+    for grid, what in ((PIXELS, "pixels"), (FeatureGrid.from_edges(8), "cells")):
+        wanted = 100 * surface.share_occluded(splat(visible, 90, 120, grid), geometry)
+        shown = shown_value(page.text[1], f"of the covered {what}")
+        assert shown == pytest.approx(wanted, abs=0.051)
+    assert "of the covered" not in page.text[3]  # the mesh has decided itself
 
 
 def test_what_is_missing_is_said(page):
     assert "The frame has no label image." in page.text[2]
     assert "The frame has no depth image." in page.text[3]
-    assert "visible by the mesh" in page.text[3]
-    assert "The frame has no pose, so no points are projected into it." in page.text[4]
+    assert "visible by mesh" in page.text[3]
+    assert "No points are projected: no pose." in page.text[4]
     assert "no pose" in page.text[5] and "no intrinsics" in page.text[5]
     assert "gone.jpg can't be read" in page.text[6]
     rest = page.text[None]
@@ -222,7 +230,7 @@ def test_a_cloud_without_labels_shows_its_own_colours(prepared, tmp_path):
     inspect_scene(prepared.folder, "cloud", tmp_path)
     page = Page(tmp_path)
     assert "Projected points, in their own colours" in page.text[1]
-    assert "The scan is a cloud without faces" in page.text[2]
+    assert "No points are projected: no depth image, and the scan has no faces." in page.text[2]
     assert "All of the cloud's" in page.text[None] and "no labels" in page.text[None]
     assert "not listed by scene" in page.text[None]
 
@@ -270,7 +278,9 @@ def test_an_unreadable_depth_image_is_not_replaced_by_the_mesh(prepared, tmp_pat
     scene.rows[0] = replace(scene.rows[0], depth="no.png")
     frame = inspector.inspect(0)
     assert frame.projection is None
-    assert frame.missing["points"] == "No points are projected, as the depth image can't be read."
+    text = frame.missing["points"]
+    assert text.startswith("No points are projected: the depth image can't be used (")
+    assert "no.png can't be read" in text
     scene.rows[0] = replace(prepared.rows[0], depth="0_label.png")
     assert "no one-channel image of 16 bits" in inspector.inspect(0).missing["depth"]
     scene.rows[0] = replace(prepared.rows[0], depth_intrinsics=[99, 60, 50, 50, 40, 30])
@@ -298,3 +308,62 @@ def test_the_command_writes_below_the_prepared_folder(prepared, capsys):
     page = prepared.folder / "inspect" / "no_scan" / "index.html"
     assert f"{page}: 1 frame, " in capsys.readouterr().out
     assert page.is_file()
+
+
+def test_pages_show_the_points_that_project_has_stored(prepared, tmp_path, capsys):
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared.folder, folder)
+    inspect_scene(folder, "room", tmp_path / "before", frames=7)
+    tolerance = ["--tolerance", "0.01", "0"]
+    assert main(["project", str(folder), "--split", "train", *tolerance]) == 0
+    inspect_scene(folder, "room", tmp_path / "stored", frames=7)
+    before, stored = (Page(tmp_path / name) for name in ("before", "stored"))
+    assert "There is no visible_points/room.safetensors of `project`" in before.text[None]
+    assert "within 0.04 m" in before.text[None]
+    assert "has stored in visible_points/room.safetensors" in stored.text[None]
+    assert "within 0.01 m" in stored.text[None]
+    file = VisiblePointsFile(folder / "visible_points" / "room.safetensors")
+    scene = json.loads((folder / "visible_points" / "coverage.json").read_text())["scenes"]["room"]
+    for number in (1, 3, 7):
+        count = len(file.load(str(number - 1)))
+        assert f"{count:,}, visible by" in stored.text[number]
+        assert f"{count:,}, visible by" not in before.text[number]
+    # frames that have no points are those that project left out, for the same reasons
+    for name, reason in scene["not_projected_frames"].items():
+        assert f"No points are projected: {reason}." in stored.text[int(name) + 1]
+    # the sixth is projected, but has no image to be shown
+    covered = [shown_value(stored.text[n], "of the pixels, ") for n in (1, 2, 3, 7)]
+    covered.append(100 * share_covered(splat(file.load("gone"), 90, 120)))
+    assert scene["covered"] == pytest.approx(np.mean(covered), abs=0.0051)
+
+
+def test_a_stored_file_that_is_out_of_date_is_not_shown(prepared, tmp_path):
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared.folder, folder)
+    assert main(["project", str(folder), "--tolerance", "0.01", "0"]) == 0
+    row = replace(prepared.rows[0], depth=None)
+    write_manifest(folder, [row, *prepared.rows[1:]])
+    inspect_scene(folder, "room", tmp_path / "out", frames=7)
+    page = Page(tmp_path / "out")
+    assert "visible_points/room.safetensors is out of date" in page.text[None]
+    assert "within 0.04 m" in page.text[None] and "visible by mesh" in page.text[1]
+
+
+def test_project_and_inspect_find_the_same(prepared, tmp_path):
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared.folder, folder)
+    write_manifest(folder, [prepared.rows[0]])
+    assert main(["project", str(folder)]) == 0
+    figures = json.loads((folder / "visible_points" / "coverage.json").read_text())
+    found = figures["scenes"]["room"]
+    inspect_scene(folder, "room", tmp_path / "out")
+    text = Page(tmp_path / "out").text[1]
+    for name, pattern in (
+        ("covered", "of the pixels, "),
+        ("cells", "of the 8 x 8 cells"),
+        ("occluded", "of the covered pixels"),
+        ("occluded_cells", "of the covered cells"),
+    ):
+        assert shown_value(text, pattern) == pytest.approx(found[name], abs=0.051)
+        assert re.search(rf"\b{name.removesuffix('_cells')}\b", text)
+    assert found["by"] == {"depth": 1} and "visible by depth" in text
