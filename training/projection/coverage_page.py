@@ -76,8 +76,8 @@ def _explanation(rule: ProjectionRule) -> str:
         f"frames. Cells: share of the feature cells of {CELL} x {CELL} pixels that have a point. "
         "Occluded: share of those covered whose point lies more than "
         f"{100 * SurfaceVisibility.HIDDEN_M:g} cm behind the scan's own mesh as seen from the "
-        f"camera, found by rays in up to {LOOKED_THROUGH} frames of each scene that has faces, "
-        "where depth and not the mesh has decided what is visible."
+        f"camera, found by rays in up to {LOOKED_THROUGH} frames of each scene whose scan has "
+        "faces; not where that mesh has decided itself what is visible."
     )
     if rule.legacy:
         text += (

@@ -71,15 +71,15 @@ class ScenePoints:
         self._projection = SceneProjection(scan, self.rule, default.folder)
         name = f"{VISIBLE_POINTS}/{default.file.name}"
         if self._file is not None:
-            self.source = f"Points are those that `project` has stored in {name}, "
+            self.source = f"Points are those that project has stored in {name}, "
         elif default.file.exists():
             self.source = (
                 f"{name} is out of date (made from another scan or other frames, or by another "
-                "version of `project`), so that points are projected anew by its default rule, "
+                "version of project), so that points are projected anew by its default rule, "
             )
         else:
             self.source = (
-                f"There is no {name} of `project`, so that points are projected here by its "
+                f"There is no {name} of project, so that points are projected here by its "
                 "default rule, "
             )
         self.source += f"{rule_text(self.rule)}."

@@ -318,7 +318,7 @@ def test_pages_show_the_points_that_project_has_stored(prepared, tmp_path, capsy
     assert main(["project", str(folder), "--split", "train", *tolerance]) == 0
     inspect_scene(folder, "room", tmp_path / "stored", frames=7)
     before, stored = (Page(tmp_path / name) for name in ("before", "stored"))
-    assert "There is no visible_points/room.safetensors of `project`" in before.text[None]
+    assert "There is no visible_points/room.safetensors of project" in before.text[None]
     assert "within 0.04 m" in before.text[None]
     assert "has stored in visible_points/room.safetensors" in stored.text[None]
     assert "within 0.01 m" in stored.text[None]
