@@ -205,7 +205,7 @@ def measure(
 
     def project(frame: Frame, *, look_through: bool = False) -> FrameFigures:
         projection = projections[id(frame.scan)]
-        return projection.project(frame.row, look_through=look_through)[1]
+        return projection.project(frame.row, look_through=look_through)[2]
 
     def ours(frame: Frame) -> Map:
         visible = visible_by_depth(frame.scan.points, frame.geometry, frame.depth)

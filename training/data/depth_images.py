@@ -30,23 +30,31 @@ def read_depth(
 
     Raises:
         DefectError: if it is missing, damaged or no one-channel image of 16 bits, or the row has
-            no usable scale.
+            no usable scale or no list of numbers that mean none.
     """
     image = decode(read_bytes(path), path)
     if image.ndim != 2 or image.dtype != np.uint16:
         raise DefectError(
             DefectKind.UNREADABLE_IMAGE, path, f"{path} is no one-channel image of 16 bits"
         )
-    scale = row.depth_scale
-    if not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
-        raise DefectError(
-            DefectKind.UNREADABLE_IMAGE,
-            path,
-            f"{path} has the depth_scale {scale!r}, which is no number above 0",
-        )
+    _check_meaning(path, row)
     depth: npt.NDArray[Any] = image.astype(dtype)
-    depth /= dtype(scale)
+    depth /= dtype(row.depth_scale)
     for number in row.depth_invalid:
         if number:
             depth[image == number] = 0
     return depth
+
+
+def _check_meaning(path: Path, row: ManifestRow) -> None:
+    """What manifests that `prepare` did not write may have wrong."""
+    scale, invalid = row.depth_scale, row.depth_invalid
+    wrong = None
+    if not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
+        wrong = f"depth_scale {scale!r}, which is no number above 0"
+    elif not isinstance(invalid, list) or not all(isinstance(n, (int, float)) for n in invalid):
+        wrong = f"depth_invalid {invalid!r}, which is no list of numbers"
+    if wrong is not None:
+        raise DefectError(
+            DefectKind.UNREADABLE_IMAGE, path, f"the manifest gives {path} the {wrong}"
+        )

@@ -17,6 +17,9 @@ import numpy.typing as npt
 from training.data.defects import Defect, DefectError, DefectKind
 from training.data.manifest import ManifestRow
 
+_FARTHEST_M = 1e9
+"""No camera stands as far away; finite numbers that are lost poses all the same."""
+
 
 def read_bytes(path: Path) -> bytes:
     """A file's content.
@@ -97,7 +100,7 @@ def is_pose(numbers: Sequence[float]) -> bool:
         pose = np.array(numbers, np.float64)
     except (TypeError, ValueError, OverflowError):  # what is no list of numbers
         return False
-    if pose.shape != (16,) or not np.isfinite(pose).all():
+    if pose.shape != (16,) or not (np.abs(pose) < _FARTHEST_M).all():
         return False
     rotation = pose.reshape(4, 4)[:3, :3]
     # ScanNet's floats of the sensor's tracking are orthogonal to about 1e-6.

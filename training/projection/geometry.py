@@ -20,6 +20,8 @@ from training.data.manifest import ManifestRow
 
 NEAR_M = 0.05
 """Points nearer to a camera than this are not seen; closer than any lens focuses."""
+_MOST_PIXELS = 1e9
+"""Of focal lengths and principal points: what is beyond is no camera's, though it be finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +139,7 @@ def _is_camera(numbers: Sequence[float]) -> bool:
         camera = np.array(numbers, np.float64)
     except (TypeError, ValueError, OverflowError):  # what is no list of numbers
         return False
-    if camera.shape != (6,) or not np.isfinite(camera).all():
+    if camera.shape != (6,) or not (np.abs(camera) < _MOST_PIXELS).all():
         return False
     size, focal = camera[:2], camera[2:4]
     return bool((size >= 1).all() and (size == np.rint(size)).all() and (focal > 0).all())

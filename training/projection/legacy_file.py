@@ -8,28 +8,35 @@ A file as :mod:`training.projection.scene_file` describes it, with K cells of al
 points   uint32 (K,) a frame's cells row by row: the cell's point of the scan, 0 = none
 ======== =========== ============================================================================
 
-A frame's size is that of its map. The two arrays that the published code saves for each frame
-follow from these: :meth:`training.projection.legacy.LegacyMap.listed` has the points whose features
-make up the one, and :meth:`training.projection.legacy.LegacyMap.slots` is the other.
+A map has an eighth of its image's height and width, rounded up. The two arrays that the published
+code saves for each frame follow from these: :meth:`training.projection.legacy.LegacyMap.listed` has
+the points whose features make up the one, and
+:meth:`training.projection.legacy.LegacyMap.slots` is the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from training.projection.legacy import LegacyMap
-from training.projection.scene_file import SceneFile, SceneHeader, write_scene_file
+from training.data.labelled_frames import DatasetError
+from training.projection.legacy import STRIDE, LegacyMap
+from training.projection.scene_file import AGAIN, SceneFile
 
 
 class LegacyMapsFile(SceneFile):
     """The maps of one scene, see :class:`training.projection.scene_file.SceneFile`."""
 
     KIND = "legacy maps"
-    VERSION = 1
+    VERSION = 2
     ARRAYS = {"points": np.uint32}  # noqa: RUF012
+
+    @staticmethod
+    def arrays(frame: LegacyMap) -> dict[str, npt.NDArray[Any]]:
+        """What of a frame is stored."""
+        return {"points": frame.points.ravel()}
 
     def load(self, frame: str) -> LegacyMap:
         """A frame's map.
@@ -40,20 +47,10 @@ class LegacyMapsFile(SceneFile):
         """
         points = self._read(frame)["points"]
         self._check_points(frame, points)
-        return LegacyMap(points.reshape(self._size(frame)))
-
-
-def write_legacy_maps(path: Path, header: SceneHeader, maps: Sequence[LegacyMap]) -> None:
-    """Write a scene's maps.
-
-    Args:
-        path: of the file.
-        header: names the frames.
-        maps: in the same order.
-
-    Raises:
-        OSError: if it can't be written; a file that was there before is then left as it was.
-    """
-    sizes = [(frame.points.shape[0], frame.points.shape[1]) for frame in maps]
-    frames = [{"points": frame.points.ravel()} for frame in maps]
-    write_scene_file(LegacyMapsFile, path, header, sizes, frames)
+        rows, columns = (-(-length // STRIDE) for length in self.size(frame))
+        if len(points) != rows * columns:
+            raise DatasetError(
+                f"{self.path} is damaged: its map of '{frame}' has {len(points)} cells, not "
+                f"{rows} x {columns}; {AGAIN}"
+            )
+        return LegacyMap(points.reshape(rows, columns))

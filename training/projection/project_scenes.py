@@ -14,13 +14,9 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import MANIFEST, SCANS, ManifestRow, read_manifest, read_scans
 from training.projection.coverage import COVERAGE, summarise, write_coverage
 from training.projection.coverage_page import REPORT, write_coverage_page
+from training.projection.projected_scene import current_record, project_scene
 from training.projection.scene_figures import SceneFigures
-from training.projection.scene_projection import (
-    ProjectionJob,
-    ProjectionRule,
-    finished_figures,
-    project_scene,
-)
+from training.projection.scene_projection import ProjectionJob, ProjectionRule
 from training.scene_jobs import run_scene_jobs
 
 
@@ -30,11 +26,16 @@ class ProjectedScenes:
 
     Attributes:
         out: folder of the files.
-        scenes: all of them, in the manifest's order.
+        scenes: those that were asked for, in the manifest's order.
+        kept: number of scenes of other splits whose files are up to date, and which therefore are
+            in the figures too.
+        left_out: number of scenes of other splits that are not.
     """
 
     out: Path
     scenes: list[SceneFigures]
+    kept: int = 0
+    left_out: int = 0
 
     def text(self) -> str:
         """A summary for people."""
@@ -52,6 +53,13 @@ class ProjectedScenes:
         reasons = Counter(r for scene in self.scenes for r in scene.not_projected.values())
         lines += [f"  {count:6} not projected: {reason}" for reason, count in reasons.most_common()]
         lines.append(f"{self.out / COVERAGE} and {self.out / REPORT} have the figures")
+        if self.kept:
+            lines[-1] += f", also of {self.kept} scenes of other splits, which are up to date"
+        if self.left_out:
+            lines.append(
+                f"{self.left_out} scenes of other splits are not in them: they have yet to be "
+                "projected by this rule from what is there now"
+            )
         return "\n".join(lines)
 
 
@@ -66,8 +74,9 @@ def project_scenes(
 ) -> ProjectedScenes:
     """Project every scene and report; scenes that are there, made from the same, are kept.
 
-    Writes ``<scene>.safetensors`` for each scene with a scan, ``coverage.json`` and
-    ``report.html``.
+    Writes ``<scene>.safetensors`` for each scene with a scan, ``<scene>.record.json`` for each,
+    ``coverage.json`` and ``report.html``. The latter two have the scenes of all splits that are
+    projected by this rule from what is there now.
 
     Args:
         prepared: folder that `prepare` wrote.
@@ -83,8 +92,14 @@ def project_scenes(
         OSError: if something can't be written.
     """
     jobs = projection_jobs(prepared, out, rule, split)
-    found = {job.scene: finished_figures(job) for job in jobs}
-    todo = [job for job in jobs if found[job.scene] is None]
+    found: dict[str, SceneFigures] = {}
+    todo = []
+    for job in jobs:
+        record = current_record(job)
+        if record is not None and record.projected:
+            found[job.scene] = record.figures
+        else:  # a scan that is missing or can't be read is looked for again
+            todo.append(job)
     total = sum(len(job.rows) for job in jobs)
     left = sum(len(job.rows) for job in todo)
     with tqdm(total=total, initial=total - left, unit="frame", smoothing=0) as bar:
@@ -93,17 +108,35 @@ def project_scenes(
         ):
             found[figures.scene] = figures
             bar.update(len(figures.frames) + len(figures.not_projected))
-    scenes = [figures for figures in found.values() if figures is not None]
-    out.mkdir(parents=True, exist_ok=True)
-    write_coverage(out, rule, scenes)
+    scenes = [found[job.scene] for job in jobs]
+    every = {job.scene: job for job in jobs}
+    if split is not None:
+        every = {job.scene: job for job in projection_jobs(prepared, out, rule)} | every
+        for job in every.values():
+            if job.scene not in found and (record := current_record(job)) is not None:
+                found[job.scene] = record.figures
+    _report(prepared, out, rule, [job for job in every.values() if job.scene in found], found)
     if not any(scene.frames for scene in scenes):
         reasons = Counter(r for scene in scenes for r in scene.not_projected.values())
         raise DatasetError(
             f"no frame of {prepared / MANIFEST} can be projected: "
             + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
         )
-    write_coverage_page(out, prepared, rule, scenes, jobs)
-    return ProjectedScenes(out, scenes)
+    return ProjectedScenes(out, scenes, len(found) - len(jobs), len(every) - len(found))
+
+
+def _report(
+    prepared: Path,
+    out: Path,
+    rule: ProjectionRule,
+    jobs: list[ProjectionJob],
+    found: dict[str, SceneFigures],
+) -> None:
+    scenes = [found[job.scene] for job in jobs]
+    out.mkdir(parents=True, exist_ok=True)
+    write_coverage(out, rule, scenes)
+    if any(scene.frames for scene in scenes):
+        write_coverage_page(out, prepared, rule, scenes, jobs)
 
 
 def projection_jobs(

@@ -19,8 +19,10 @@ class NotProjected(str, Enum):
     NO_DEPTH = "no depth image"
     NO_FACES = "no depth image, and the scan has no faces"
     NO_MESH = "the scan has no faces"
+    UNUSABLE_CAMERA = "pose or intrinsics can't be used"
     UNREADABLE_DEPTH = "the depth image can't be used"
     TOO_LARGE = "the image is too large"
+    OUTSIDE = "points lie outside of the image"
 
 
 class NotProjectedError(Exception):

@@ -13,6 +13,7 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow, ScanRow
 from training.data.scan import Scan
 from training.projection.depth_test import DepthTolerance
+from training.projection.projected_scene import current_record
 from training.projection.rule_text import rule_text
 from training.projection.scene_figures import FrameFigures
 from training.projection.scene_file import points_sha256
@@ -20,7 +21,6 @@ from training.projection.scene_projection import (
     ProjectionJob,
     ProjectionRule,
     SceneProjection,
-    finished_figures,
 )
 from training.projection.visible_file import StoredFrame, VisiblePointsFile
 from training.projection.visible_points import VisiblePoints
@@ -74,8 +74,9 @@ class ScenePoints:
             self.source = f"Points are those that project has stored in {name}, "
         elif default.file.exists():
             self.source = (
-                f"{name} is out of date (made from another scan or other frames, or by another "
-                "version of project), so that points are projected anew by its default rule, "
+                f"{name} is out of date (made from other files or frames than there are now, or "
+                "by another version of project), so that points are projected anew by its default "
+                "rule, "
             )
         else:
             self.source = (
@@ -91,7 +92,7 @@ class ScenePoints:
             NotProjectedError: with the reason why that can't be said.
             DatasetError: if the stored file is damaged.
         """
-        frame, figures = self._projection.project(row, look_through=True)
+        frame, _, figures = self._projection.project(row, look_through=True)
         assert isinstance(frame, StoredFrame)
         if self._file is None:
             return FramePoints(frame.decode(), figures)
@@ -105,8 +106,8 @@ def _current_file(default: ProjectionJob, scan_sha256: str) -> VisiblePointsFile
         rule = _rule(file.header.settings)
     except (DatasetError, TypeError, KeyError):
         return None
-    job = replace(default, rule=rule)
-    return file if finished_figures(job) is not None else None
+    record = current_record(replace(default, rule=rule))
+    return file if record is not None and record.projected else None
 
 
 def _rule(settings: dict[str, Any]) -> ProjectionRule:

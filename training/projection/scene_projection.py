@@ -1,50 +1,42 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""One scene: from its scan and its frames to the file of what each frame shows."""
+"""From a scene's scan and a frame to what the frame shows."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from training.data.defects import DefectError, DefectKind
 from training.data.depth_images import read_depth
-from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow, ScanRow
-from training.data.open_scan import open_scan
 from training.data.scan import Scan
 from training.projection.depth_test import DepthTolerance
 from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry
 from training.projection.legacy import LegacyMap, legacy_map, legacy_pixel_map
-from training.projection.legacy_file import LegacyMapsFile, write_legacy_maps
 from training.projection.scene_figures import (
     FrameFigures,
     NotProjected,
     NotProjectedError,
-    SceneFigures,
 )
-from training.projection.scene_file import SceneHeader, points_sha256, scene_path
+from training.projection.scene_file import scene_path
 from training.projection.splat import share_covered, splat
 from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_file import (
     MAX_SIZE,
     StoredFrame,
-    VisiblePointsFile,
-    write_visible_points,
 )
 from training.projection.visible_points import NO_POINT, VisiblePoints
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """To be counted up when the same input gives other points than before."""
 CELL = 8
 """Stride in pixels of the feature cells that figures are given for."""
@@ -93,8 +85,13 @@ class ProjectionJob:
 
     @property
     def file(self) -> Path:
-        """The file that is there when nothing is left to do."""
+        """The scene's file of visible points or maps."""
         return scene_path(self.out, self.scene)
+
+    @property
+    def record(self) -> Path:
+        """The record of what it was made from."""
+        return scene_path(self.out, self.scene, ".record.json")
 
     def settings(self) -> dict[str, Any]:
         """The rule as plain JSON types."""
@@ -105,89 +102,6 @@ class ProjectionJob:
         scan = asdict(self.scan) if self.scan else None
         inputs = [self.settings(), scan, [asdict(row) for row in self.rows]]
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-
-
-def finished_figures(job: ProjectionJob) -> SceneFigures | None:
-    """What was found when the scene was projected; None where that is still to do.
-
-    A file counts if it was made by the same rule from the same lines of the manifest, and if no
-    scan or depth image is newer than it.
-    """
-    kind = LegacyMapsFile if job.rule.legacy else VisiblePointsFile
-    try:
-        header = kind(job.file).header
-        if header.inputs_sha256 != job.inputs_sha256():
-            return None
-        made = job.file.stat().st_mtime_ns
-        if any(path.stat().st_mtime_ns > made for path in _input_files(job)):
-            return None
-        return SceneFigures.from_mapping(header.figures)
-    except (DatasetError, OSError, TypeError, KeyError):
-        return None
-
-
-def _input_files(job: ProjectionJob) -> Iterator[Path]:
-    if job.scan is not None:
-        scan = job.folder / job.scan.path
-        yield from scan.iterdir() if scan.is_dir() else [scan]
-    if job.rule.legacy or job.rule.visibility != "mesh":
-        yield from (job.folder / row.depth for row in job.rows if row.depth is not None)
-
-
-def project_scene(job: ProjectionJob) -> SceneFigures:
-    """Project one scene; its file is there when it is done.
-
-    Where there is no scan, or it can't be read, there is none, and one of before is removed.
-
-    Raises:
-        DatasetError: if the scene's name or its scan's format can't be used.
-        OSError: if the file can't be written.
-    """
-    cv2.setNumThreads(1)
-    figures = SceneFigures(job.scene, job.split)
-    try:
-        scan = _read_scan(job)
-    except NotProjectedError as error:
-        job.file.unlink(missing_ok=True)
-        figures.not_projected.update({row.frame: error.reason.value for row in job.rows})
-        figures.notes.extend([str(error)] if str(error) else [])
-        return figures
-    projection = SceneProjection(scan, job.rule, job.folder)
-    looked_through = np.linspace(0, len(job.rows) - 1, min(LOOKED_THROUGH, len(job.rows)))
-    chosen = set(looked_through.astype(int).tolist())
-    stored: list[StoredFrame | LegacyMap] = []
-    for number, row in enumerate(job.rows):
-        try:
-            frame, found = projection.project(row, look_through=number in chosen)
-        except NotProjectedError as error:
-            figures.not_projected[row.frame] = error.reason.value
-            figures.notes.extend([str(error)] if str(error) else [])
-            continue
-        stored.append(frame)
-        figures.frames.append(found)
-    header = SceneHeader(
-        job.scene,
-        [frame.name for frame in figures.frames],
-        len(scan.points),
-        points_sha256(scan.points),
-        job.inputs_sha256(),
-        job.settings(),
-        figures.to_mapping(),
-    )
-    if job.rule.legacy:
-        write_legacy_maps(job.file, header, [f for f in stored if isinstance(f, LegacyMap)])
-    else:
-        write_visible_points(job.file, header, [f for f in stored if isinstance(f, StoredFrame)])
-    return figures
-
-
-def _read_scan(job: ProjectionJob) -> Scan:
-    if job.scan is None:
-        raise NotProjectedError(NotProjected.NO_SCAN)
-    try:
-        return open_scan(job.folder, job.scan)
-    except DefectError as error:
-        raise NotProjectedError(NotProjected.UNREADABLE_SCAN, str(error)) from error
 
 
 class SceneProjection:
@@ -210,7 +124,7 @@ class SceneProjection:
 
     def project(
         self, row: ManifestRow, *, look_through: bool = False
-    ) -> tuple[StoredFrame | LegacyMap, FrameFigures]:
+    ) -> tuple[StoredFrame | LegacyMap, FrameGeometry, FrameFigures]:
         """Project into one frame.
 
         Args:
@@ -219,7 +133,8 @@ class SceneProjection:
                 mesh has not decided what is visible.
 
         Returns:
-            What is stored of it, a LegacyMap by the published rule, and what was found.
+            What is stored of it, a LegacyMap by the published rule; its cameras; and what was
+            found.
 
         Raises:
             NotProjectedError: with the reason.
@@ -228,7 +143,10 @@ class SceneProjection:
             raise NotProjectedError(NotProjected.NO_POSE)
         if row.intrinsics is None:
             raise NotProjectedError(NotProjected.NO_INTRINSICS)
-        geometry = FrameGeometry.from_row(row)
+        try:
+            geometry = FrameGeometry.from_row(row)
+        except DefectError as error:
+            raise NotProjectedError(NotProjected.UNUSABLE_CAMERA, str(error)) from error
         height, width = geometry.intrinsics.height, geometry.intrinsics.width
         if max(height, width) > MAX_SIZE:
             raise NotProjectedError(
@@ -245,7 +163,10 @@ class SceneProjection:
         else:
             by = self._decided_by(row)
             visible = self._visible(row, geometry, by)
-            frame = StoredFrame.encode(visible, height, width)
+            try:
+                frame = _encode(visible, geometry, row)
+            except DefectError as error:
+                raise NotProjectedError(NotProjected.OUTSIDE, str(error)) from error
             pixels = splat(visible, height, width)
             cells = splat(visible, height, width, FeatureGrid.from_edges(CELL))
             count = len(visible)
@@ -256,7 +177,7 @@ class SceneProjection:
                 occluded=self._surface.share_occluded(pixels, geometry),
                 occluded_cells=self._surface.share_occluded(cells, geometry),
             )
-        return frame, figures
+        return frame, geometry, figures
 
     def _decided_by(self, row: ManifestRow) -> str:
         rule = self._rule.visibility
@@ -297,3 +218,15 @@ class SceneProjection:
             raise NotProjectedError(NotProjected.UNREADABLE_DEPTH, str(error)) from error
         pixels = legacy_pixel_map(self._scan.points, geometry.pose, geometry.intrinsics, depth)
         return legacy_map(pixels), np.where(pixels == 0, np.uint32(NO_POINT), pixels)
+
+
+def _encode(visible: VisiblePoints, geometry: FrameGeometry, row: ManifestRow) -> StoredFrame:
+    try:
+        return StoredFrame.encode(visible, geometry.intrinsics.height, geometry.intrinsics.width)
+    except (ValueError, OverflowError) as error:
+        raise DefectError(
+            DefectKind.INTRINSICS_MISMATCH,
+            row.image,
+            f"the scan of '{row.scene}' has points that lie outside of the image of the frame "
+            f"'{row.frame}', which can't be stored ({error})",
+        ) from error

@@ -10,16 +10,15 @@ u, v     uint16 (K,) floor(16 (x + 1/2)) of the column and row x, which are coun
 index    uint32 (K,) of the scan's points
 ======== =========== ============================================================================
 
-The points of a frame go from near to far; its size is that of the image, at most 4096 pixels each
-way. A step is read back as its middle, so that a place is right within 1/32 pixel and stays in its
-pixel, and in every cell whose edges are edges of pixels.
+The points of a frame go from near to far. Columns and rows are those of the image file at its own
+size, which the header's ``image_sizes`` say, at most 4096 pixels each way. A step is read back as
+its middle, so that a place is right within 1/32 pixel and stays in its pixel, and in every cell
+whose edges are edges of pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ import numpy.typing as npt
 
 from training.data.intrinsics import Array
 from training.data.labelled_frames import DatasetError
-from training.projection.scene_file import SceneFile, SceneHeader, write_scene_file
+from training.projection.scene_file import SceneFile
 from training.projection.visible_points import VisiblePoints
 
 STEPS = 16
@@ -95,16 +94,13 @@ class VisiblePointsFile(SceneFile):
     """The visible points of one scene, see :class:`training.projection.scene_file.SceneFile`."""
 
     KIND = "visible points"
-    VERSION = 1
+    VERSION = 2
     ARRAYS = {"u": np.uint16, "v": np.uint16, "index": np.uint32}  # noqa: RUF012
 
-    def size(self, frame: str) -> tuple[int, int]:
-        """Height and width of a frame's image, pixels.
-
-        Raises:
-            DatasetError: if there is no such frame.
-        """
-        return self._size(frame)
+    @staticmethod
+    def arrays(frame: StoredFrame) -> dict[str, npt.NDArray[Any]]:
+        """What of a frame is stored."""
+        return {"u": frame.u, "v": frame.v, "index": frame.index}
 
     def load(self, frame: str) -> VisiblePoints:
         """The visible points of a frame, from near to far.
@@ -114,26 +110,6 @@ class VisiblePointsFile(SceneFile):
         """
         arrays = self._read(frame)
         self._check_points(frame, arrays["index"])
-        height, width = self._size(frame)
+        height, width = self.size(frame)
         stored = StoredFrame(height, width, arrays["u"], arrays["v"], arrays["index"])
         return stored.decode()
-
-
-def write_visible_points(path: Path, header: SceneHeader, frames: Sequence[StoredFrame]) -> None:
-    """Write a scene's visible points.
-
-    Args:
-        path: of the file.
-        header: names the frames.
-        frames: in the same order.
-
-    Raises:
-        OSError: if it can't be written; a file that was there before is then left as it was.
-    """
-    write_scene_file(
-        VisiblePointsFile,
-        path,
-        header,
-        [(frame.height, frame.width) for frame in frames],
-        [{"u": frame.u, "v": frame.v, "index": frame.index} for frame in frames],
-    )

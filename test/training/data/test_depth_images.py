@@ -59,9 +59,15 @@ def test_a_depth_image_that_can_not_be_used_is_a_defect(tmp_path):
             read_depth(path, depth_row())
 
 
-@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "1000", None])
-def test_a_scale_that_is_no_number_above_0_is_a_defect(tmp_path, scale):
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        *(("depth_scale", v, "no number above 0") for v in (0, -1.0, np.nan, np.inf, "1", None)),
+        *(("depth_invalid", v, "no list of numbers") for v in (0, None, ["0"])),
+    ],
+)
+def test_numbers_that_have_no_meaning_are_a_defect(tmp_path, name, value, message):
     path = tmp_path / "depth.png"
     cv2.imwrite(str(path), np.ones((2, 2), np.uint16))
-    with pytest.raises(DefectError, match="depth.png has the depth_scale .*no number above 0"):
-        read_depth(path, depth_row(depth_scale=scale))
+    with pytest.raises(DefectError, match=f"depth.png the {name} .*{message}"):
+        read_depth(path, depth_row(**{name: value}))
