@@ -88,6 +88,7 @@ TRAINING = [
     "h5py>=3.10",  # NYU-v2's .mat file
     "scipy>=1.11",
     "plotly>=5.20",  # pages of `inspect`
+    "numba>=0.60",  # compiles the loops over points in training/projection
 ]
 RAY = ["ray>=2.40"]  # scenes on several machines
 RERUN = ["rerun-sdk>=0.24"]  # recordings of `inspect`

@@ -6,16 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from training.data.intrinsics import Array
-
-_BEND_SHARE = 0.5
-"""Of the tolerance: by how much a surface may depart from a plane within one pixel."""
-_CHUNK = 8192
-"""Points at a time, so that what is computed for them stays in the processor's cache."""
+from training.projection import point_kernel
+from training.projection.compilation import floats
 
 
 @dataclass(frozen=True)
@@ -65,81 +61,33 @@ def on_measured_surface(
     Without ``local_plane`` a point must lie within the tolerance of its pixel's depth.
 
     Args:
-        depth: float32 (h, w), metres, 0 = none.
+        depth: float32 (h, w), metres; 0, negative or not finite = none. It and the other arrays
+            are copied if they are not contiguous or of another type.
         column: of points in the depth image, float32 (N,), pixels, centres at integers.
         row: likewise.
         z: depths of the points in the depth camera's frame, float32 (N,), metres, above 0.
         tolerance: what counts as the same surface.
 
     Returns:
-        bool (N,); False for points outside the image or where nothing was measured.
+        bool (N,); False for points outside the image, where nothing was measured, and for numbers
+        that are not finite.
+
+    Raises:
+        ValueError: if the depth has not two dimensions, or the others are not equally many.
     """
-    surface = _Planes(depth, tolerance) if tolerance.local_plane else _Pixels(depth, tolerance)
-    result = np.empty(len(z), np.bool_)
-    for start in range(0, len(z), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        result[part] = surface.agrees(column[part], row[part], z[part])
+    depth, column, row, z = floats(depth), floats(column), floats(row), floats(z)
+    if depth.ndim != 2 or z.ndim != 1 or not column.shape == row.shape == z.shape:
+        raise ValueError(
+            f"a depth image of shape {depth.shape} with columns, rows and depths of points of "
+            f"shapes {column.shape}, {row.shape} and {z.shape}"
+        )
+    result = np.zeros(len(z), np.bool_)
+    if depth.size:
+        height, width = depth.shape
+        bordered = np.empty((height + 2) * (width + 2), np.float32)
+        point_kernel.add_border(depth, bordered)
+        point_kernel.on_surface(
+            *(bordered, height, width, column, row, z),
+            *(tolerance.metres, tolerance.share, tolerance.local_plane, result),
+        )
     return result
-
-
-class _Pixels:
-    """Depths of single pixels; a border of one pixel without depth takes what lies outside."""
-
-    def __init__(self, depth: Array, tolerance: DepthTolerance) -> None:
-        bordered = cv2.copyMakeBorder(depth, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-        self.height, self.width = bordered.shape
-        self.depth: Array = bordered.ravel()
-        self.tolerance = tolerance
-
-    def allowed(self, depth: Array) -> Array | np.float32:
-        """Metres."""
-        metres = np.float32(self.tolerance.metres)
-        share = self.tolerance.share
-        return metres if share == 0 else np.maximum(depth * np.float32(share), metres)
-
-    def pixel(self, across: Array, down: Array) -> npt.NDArray[np.intp]:
-        """Flat numbers of pixels in the bordered image, the first one for those outside."""
-        across, down = across + np.float32(1), down + np.float32(1)
-        inside = (across >= 1) & (across < self.width - 1) & (down >= 1) & (down < self.height - 1)
-        across, down = np.where(inside, across, 0), np.where(inside, down, 0)
-        return down.astype(np.intp) * self.width + across.astype(np.intp)
-
-    def agrees(self, column: Array, row: Array, z: Array) -> npt.NDArray[np.bool_]:
-        """Whether the points lie within the tolerance of their pixel's depth."""
-        depth = self.depth[self.pixel(np.rint(column), np.rint(row))]
-        return (depth > 0) & (np.abs(z - depth) < self.allowed(depth))
-
-
-class _Planes(_Pixels):
-    """The planes through neighbouring measurements."""
-
-    def __init__(self, depth: Array, tolerance: DepthTolerance) -> None:
-        super().__init__(depth, tolerance)
-        # in place, for images that need not be allocated are what makes this fast
-        inverse = np.divide(np.float32(1), self.depth, out=self.depth, where=self.depth > 0)
-        nearest = cv2.dilate(inverse.reshape(self.height, self.width), np.ones((3, 3), np.uint8))
-        self.inverse, self.nearest = inverse, nearest.ravel()
-
-    def agrees(self, column: Array, row: Array, z: Array) -> npt.NDArray[np.bool_]:
-        """Whether the points lie on the plane at their place or, at edges, on the near side."""
-        across, down = np.rint(column), np.rint(row)
-        pixel = self.pixel(across, down)
-        here = self.inverse[pixel]
-        # Of pixels outside, which have no depth, some neighbours wrap around; they do not matter.
-        left, right = self.inverse[pixel - 1], self.inverse[pixel + 1]
-        above, below = self.inverse[pixel - self.width], self.inverse[pixel + self.width]
-        measured = here > 0
-        here = np.where(measured, here, np.float32(1))
-        own: Array = np.reciprocal(here)
-        allowed = self.allowed(own)
-        # A change of the inverse depth by e changes the depth by e d^2.
-        bend = np.maximum(np.abs(left + right - 2 * here), np.abs(above + below - 2 * here))
-        plane = bend * own * own < np.float32(_BEND_SHARE) * allowed
-        plane &= np.minimum(np.minimum(left, right), np.minimum(above, below)) > 0
-        expected = (right - left) * (column - across) + (below - above) * (row - down)
-        expected = here + np.float32(0.5) * expected
-        # With the tolerances multiplied by the inverse depth nothing needs dividing, and an
-        # extrapolated inverse depth that is not positive takes no point.
-        on_plane = np.abs(z * expected - 1) < allowed * expected
-        at_edge = ((z - allowed) * self.nearest[pixel] < 1) & (z > own - allowed)
-        return measured & np.where(plane, on_plane, at_edge)

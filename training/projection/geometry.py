@@ -17,6 +17,8 @@ from training.data.defects import DefectError, DefectKind
 from training.data.frame_checks import is_pose
 from training.data.intrinsics import Array, Intrinsics
 from training.data.manifest import ManifestRow
+from training.projection import point_kernel
+from training.projection.compilation import floats
 
 NEAR_M = 0.05
 """Points nearer to a camera than this are not seen; closer than any lens focuses."""
@@ -172,6 +174,11 @@ def world_to_camera(pose: npt.NDArray[np.float64]) -> tuple[Array, Array]:
     return inverse[:3, :3].astype(np.float32), inverse[:3, 3].astype(np.float32)
 
 
+def motion_to_camera(pose: npt.NDArray[np.float64]) -> Array:
+    """The upper rows of the inverse of a pose, float32 (3, 4)."""
+    return np.ascontiguousarray(np.linalg.inv(pose)[:3], np.float32)
+
+
 def pixels(camera: Array, intrinsics: Intrinsics) -> tuple[Array, Array]:
     """Columns and rows of points of the camera's frame with z above 0, pixel centres at integers.
 
@@ -182,10 +189,15 @@ def pixels(camera: Array, intrinsics: Intrinsics) -> tuple[Array, Array]:
     Returns:
         u and v, float32 (N,), pixels.
     """
-    inverse = np.float32(1) / camera[:, 2]
-    u = camera[:, 0] * inverse * np.float32(intrinsics.fx) + np.float32(intrinsics.cx)
-    v = camera[:, 1] * inverse * np.float32(intrinsics.fy) + np.float32(intrinsics.cy)
+    x, y, z = (floats(camera[:, axis]) for axis in range(3))
+    u, v = np.empty((2, len(z)), np.float32)
+    point_kernel.pixels(lens(intrinsics), x, y, z, u, v)
     return u, v
+
+
+def lens(intrinsics: Intrinsics) -> Array:
+    """fx, fy, cx and cy in pixels, float32 (4,)."""
+    return np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], np.float32)
 
 
 @functools.lru_cache(maxsize=4)

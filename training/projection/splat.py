@@ -7,8 +7,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from training.data.intrinsics import Array
+from training.projection.compilation import FLOAT, FLOATS, INDEX_ROWS_OUT, INDICES, compiled, floats
 from training.projection.feature_grid import PIXELS, FeatureGrid
 from training.projection.visible_points import NO_POINT, VisiblePoints
+
+_ZERO = np.float32(0)
+_HALF = np.float32(0.5)
 
 
 def splat(
@@ -40,7 +45,8 @@ def splat(
         point lies.
 
     Raises:
-        ValueError: if the grid doesn't fit the image, see :meth:`FeatureGrid.shape`.
+        ValueError: if the grid doesn't fit the image, see :meth:`FeatureGrid.shape`, or u, v and
+            index are not equally many.
     """
     rows, columns = grid.shape(height, width)
     stride, first_centre = grid.stride, grid.first_centre
@@ -48,17 +54,47 @@ def splat(
     if matrix is not None:
         (a, b, c), (d, e, f) = np.asarray(matrix, np.float32)
         u, v = a * u + b * v + c, d * u + e * v + f
-    half, centre, step = (np.float32(number) for number in (0.5, first_centre, stride))
-    column = np.floor((u - centre) / step + half)
-    row = np.floor((v - centre) / step + half)
-    inside = (u >= -half) & (u < np.float32(width - 0.5)) & (column < columns)
-    inside &= (v >= -half) & (v < np.float32(height - 0.5)) & (row < rows)
-    inside &= (column >= 0) & (row >= 0)
-    cell = row[inside].astype(np.intp) * columns + column[inside].astype(np.intp)
-    result = np.full(rows * columns, NO_POINT, np.uint32)
-    # The last assignment to a cell stays, so that of the nearest point comes last.
-    result[cell[::-1]] = visible.index[inside][::-1]
-    return result.reshape(rows, columns)
+    index = np.ascontiguousarray(visible.index, np.uint32)
+    u, v = floats(u), floats(v)
+    if not u.shape == v.shape == index.shape == (len(index),):
+        raise ValueError(f"{len(index)} points with {u.shape} columns and {v.shape} rows")
+    result = np.full((rows, columns), NO_POINT, np.uint32)
+    _fill_cells(u, v, index, width - 0.5, height - 0.5, first_centre, stride, result)
+    return result
+
+
+@compiled(FLOATS, FLOATS, INDICES, FLOAT, FLOAT, FLOAT, FLOAT, INDEX_ROWS_OUT)
+def _fill_cells(
+    u: Array,
+    v: Array,
+    index: npt.NDArray[np.uint32],
+    right: np.float32,
+    lower: np.float32,
+    first_centre: np.float32,
+    stride: np.float32,
+    cells: npt.NDArray[np.uint32],
+) -> None:
+    """Fill in the nearest point of each cell.
+
+    Args:
+        u: columns of points from near to far, (K,).
+        v: rows.
+        index: what goes into the cells.
+        right: column where the image ends, which starts at -1/2.
+        lower: row, likewise.
+        first_centre: pixel.
+        stride: pixels.
+        cells: (rows, columns), filled in where a point lies.
+    """
+    rows, columns = np.float32(cells.shape[0]), np.float32(cells.shape[1])
+    # from far to near, so that the nearest one stays
+    for k in range(len(index) - 1, -1, -1):
+        if not (u[k] >= -_HALF and u[k] < right and v[k] >= -_HALF and v[k] < lower):
+            continue
+        column = np.floor((u[k] - first_centre) / stride + _HALF)
+        row = np.floor((v[k] - first_centre) / stride + _HALF)
+        if column >= _ZERO and column < columns and row >= _ZERO and row < rows:
+            cells[int(row), int(column)] = index[k]
 
 
 def share_covered(index_map: npt.NDArray[np.uint32]) -> float:

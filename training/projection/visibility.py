@@ -12,16 +12,22 @@ import numpy.typing as npt
 from training.data.intrinsics import Array, Intrinsics
 from training.data.labelled_frames import DatasetError
 from training.data.scan import Scan
-from training.projection.depth_test import DepthTolerance, on_measured_surface
+from training.projection import point_kernel
+from training.projection.compilation import floats
+from training.projection.depth_test import DepthTolerance
 from training.projection.geometry import (
-    NEAR_M,
     FrameGeometry,
     camera_points,
     directions,
-    pixels,
+    lens,
+    motion_to_camera,
 )
+from training.projection.near_to_far import near_to_far
 from training.projection.parallax import BASELINE_M, hidden_by_parallax
-from training.projection.visible_points import NO_POINT, VisiblePoints, points_in_image
+from training.projection.scratch import Scratch
+from training.projection.visible_points import NO_POINT, VisiblePoints, scan_points, view_of
+
+_SCRATCH = Scratch()
 
 
 def visible_by_depth(
@@ -52,20 +58,23 @@ def visible_by_depth(
             f"the depth image is {depth.shape[1]}x{depth.shape[0]} pixels, its intrinsics are for "
             f"{camera.width}x{camera.height}"
         )
-    seen = points_in_image(points, geometry)
-    by_depth = seen.camera
-    if not geometry.same_camera:
-        by_depth = camera_points(seen.camera, geometry.depth_to_color)
-        before = np.nonzero(by_depth[:, 2] > NEAR_M)[0]
-        seen, by_depth = seen.part(before), np.take(by_depth.T, before, axis=1).T
-    column, row = pixels(by_depth, camera)
-    seen = seen.part(
-        np.nonzero(on_measured_surface(depth, column, row, by_depth[:, 2], tolerance))[0]
+    points, depth = scan_points(points), floats(depth)
+    bordered = _SCRATCH.array("depth", (camera.height + 2) * (camera.width + 2), np.float32)
+    point_kernel.add_border(depth, bordered)
+    u, v, z = (_SCRATCH.array(name, len(points), np.float32) for name in ("u", "v", "z"))
+    index = _SCRATCH.array("index", len(points), np.uint32)
+    count = point_kernel.in_image_and_measured(
+        *(points.ravel(), *view_of(geometry)),
+        *(motion_to_camera(geometry.depth_to_color), lens(camera)),
+        *(bordered, camera.height, camera.width),
+        *(tolerance.metres, tolerance.share, tolerance.local_plane, u, v, z, index),
     )
+    visible = VisiblePoints(*near_to_far(z[:count], u[:count], v[:count], index[:count]))
     if tolerance.local_plane and np.linalg.norm(geometry.depth_to_color[:3, 3]) > BASELINE_M:
-        hidden = hidden_by_parallax(seen.camera, geometry, depth, 2 * tolerance.metres)
-        seen = seen.part(np.nonzero(~hidden)[0])
-    return seen.visible()
+        seen = camera_points(points[visible.index], geometry.pose)
+        shown = ~hidden_by_parallax(seen, geometry, depth, 2 * tolerance.metres)
+        visible = VisiblePoints(visible.u[shown], visible.v[shown], visible.index[shown])
+    return visible
 
 
 class SurfaceVisibility:

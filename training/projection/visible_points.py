@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.intrinsics import Array
-from training.projection.geometry import NEAR_M, FrameGeometry, camera_points, pixels
+from training.projection import point_kernel
+from training.projection.compilation import floats
+from training.projection.geometry import NEAR_M, FrameGeometry, lens, motion_to_camera
+from training.projection.near_to_far import near_to_far
 
 NO_POINT = 0xFFFFFFFF
 """Where a map of point indices has none."""
@@ -57,33 +60,52 @@ class PointsInImage:
         return PointsInImage(self.u[rows], self.v[rows], camera, self.index[rows])
 
     def visible(self) -> VisiblePoints:
-        """All of them as visible points; those of the very same depth by index."""
-        # Positive floats sort like their bits, and sorting one 64-bit key is several times as
-        # fast as a stable argsort.
-        keys = np.ascontiguousarray(self.camera[:, 2]).view(np.uint32).astype(np.uint64)
-        keys <<= np.uint64(32)
-        keys |= np.arange(len(keys), dtype=np.uint64)
-        keys.sort()
-        order = (keys & np.uint64(0xFFFFFFFF)).astype(np.intp)
-        return VisiblePoints(self.u[order], self.v[order], self.index[order].astype(np.uint32))
+        """All of them as visible points; those of the very same depth by index.
+
+        Raises:
+            ValueError: if the arrays are not equally long.
+        """
+        z, u, v = floats(self.camera[:, 2]), floats(self.u), floats(self.v)
+        index = np.ascontiguousarray(self.index, np.uint32)
+        if not len(z) == len(u) == len(v) == len(index):
+            raise ValueError(
+                f"{len(z)} points with {len(u)} columns, {len(v)} rows and {len(index)} indices"
+            )
+        return VisiblePoints(*near_to_far(z, u, v, index))
 
 
 def points_in_image(points: Array, geometry: FrameGeometry) -> PointsInImage:
     """Points that fall into the colour image.
 
     Args:
-        points: float32 (N, 3), metres, world.
+        points: float32 (N, 3), metres, world; copied if they are not contiguous or of another type.
         geometry: of the frame.
+
+    Raises:
+        ValueError: if the points have another shape.
     """
+    points = scan_points(points)
+    u, v = np.empty((2, len(points)), np.float32)
+    camera = np.empty((3, len(points)), np.float32)
+    index = np.empty(len(points), np.uint32)
+    count = point_kernel.in_image(points.ravel(), *view_of(geometry), u, v, camera, index)
+    return PointsInImage(u[:count], v[:count], camera[:, :count].T, index[:count].astype(np.intp))
+
+
+def scan_points(points: Array) -> Array:
+    """The points as compiled code takes them.
+
+    Raises:
+        ValueError: if they are no array of shape (N, 3).
+    """
+    points = floats(points)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"points are an array of shape (N, 3), not {points.shape}")
+    return points
+
+
+def view_of(geometry: FrameGeometry) -> tuple[Array, Array, Array]:
+    """The colour camera as :func:`training.projection.point_kernel.in_image` takes it."""
     image = geometry.intrinsics
-    camera = camera_points(points, geometry.pose)
-    x, y, z = camera.T
-    # The image's edges as planes through the camera, so that only what is inside gets divided.
-    inside = z > np.float32(NEAR_M)
-    inside &= x >= np.float32((-0.5 - image.cx) / image.fx) * z
-    inside &= x < np.float32((image.width - 0.5 - image.cx) / image.fx) * z
-    inside &= y >= np.float32((-0.5 - image.cy) / image.fy) * z
-    inside &= y < np.float32((image.height - 0.5 - image.cy) / image.fy) * z
-    index = np.nonzero(inside)[0]
-    camera = np.take(camera.T, index, axis=1).T
-    return PointsInImage(*pixels(camera, image), camera, index)
+    bounds = np.array([NEAR_M, image.width - 0.5, image.height - 0.5], np.float32)
+    return motion_to_camera(geometry.pose), lens(image), bounds
