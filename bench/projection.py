@@ -111,7 +111,7 @@ def main() -> int:
         what = f"occluded % by default, {size}{', noise' if noise else ''}"
         report.require(what, occluded, at_most=0.5)
     loop_s, ours_s = against_loop(every, arguments.rounds)
-    report.require("times as fast as the loop over points", loop_s / ours_s, at_least=40)
+    report.require("times as fast as the loop over points", loop_s / ours_s, at_least=100)
     report.require("frames/s with reading the depth", frames_per_second(every), at_least=25)
     return report.finish(arguments.out, COLUMNS)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -30,7 +31,7 @@ class PreparedScene:
 
 
 class DatasetReader(ABC):
-    """One data set in its original layout on disk; can be pickled.
+    """One data set in its original layout on disk as it is now; can be pickled.
 
     Args:
         root: folder of the data set.
@@ -71,6 +72,24 @@ class DatasetReader(ABC):
         Raises:
             OSError: if something can't be written.
         """
+
+    @abstractmethod
+    def inputs(self, scene: str) -> Iterable[Path]:
+        """All that :meth:`prepare_scene` looks at; a change of it has the scene read anew.
+
+        Listing must be cheap, as it is done for every scene before the first one is read.
+
+        Args:
+            scene: name.
+
+        Returns:
+            Files, whether they are there or not, and folders, which stand for the files in them
+            but not for those in their sub-folders.
+        """
+
+    def premises(self, scene: str) -> Iterable[str]:
+        """Facts of the data set as a whole on which a scene's result depends beside its inputs."""
+        return ()
 
     def stray_defects(self) -> list[Defect]:
         """What is wrong with the data set as a whole: scenes missing, files of no scene."""

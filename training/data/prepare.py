@@ -21,7 +21,14 @@ from seg3d2d_ros.labels import LabelSpace
 from training.data.defects import DefectError
 from training.data.frame_checks import check_label, decode, read_bytes
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import DEFECTS, LABEL_SPACE, MANIFEST, ManifestRow, write_manifest
+from training.data.manifest import (
+    DATASET,
+    DEFECTS,
+    LABEL_SPACE,
+    MANIFEST,
+    ManifestRow,
+    write_manifest,
+)
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -73,11 +80,17 @@ def prepare_folder(
         seed: decides which.
 
     Raises:
-        DatasetError: if nothing usable is left, one class only, or too little to divide.
+        DatasetError: if nothing usable is left, one class only, or too little to divide, or ``out``
+            holds a published data set.
         LabelSpaceError: if the label space can't be read.
         OSError: if the result can't be written.
     """
     space = LabelSpace.load(label_space)
+    if (out / DATASET).is_file():
+        raise DatasetError(
+            f"{out} holds a prepared data set of another kind ({DATASET} there names it); use "
+            "another --out"
+        )
     for folder in (images, masks):
         if not folder.is_dir():
             raise DatasetError(f"{folder} is no folder")

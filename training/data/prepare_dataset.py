@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from training.data.manifest import (
     write_manifest,
     write_scans,
 )
+from training.data.scene_fingerprint import scene_fingerprint
 from training.scene_jobs import run_scene_jobs
 
 SCENES = "scenes"
@@ -43,12 +45,22 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class SceneJob:
-    """One scene to prepare."""
+    """One scene to prepare.
+
+    Attributes:
+        reader: of the data set.
+        scene: name.
+        split: of its frames.
+        out: folder to write to.
+        fingerprint: of the scene's files, taken before they are read, see
+            :func:`training.data.scene_fingerprint.scene_fingerprint`.
+    """
 
     reader: DatasetReader
     scene: str
     split: str
     out: Path
+    fingerprint: str
 
     @property
     def finished(self) -> Path:
@@ -57,13 +69,25 @@ class SceneJob:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do; what something was left out of may have been mended."""
-        return self.finished.is_file() and not any(
-            defect["dropped"] for defect in self.result()["defects"]
-        )
+        """Whether nothing is left to do: read whole from the same files, and all unpacked is there.
+
+        What something was left out of is read anew, as a file can't be read now and then for
+        reasons that are not in it.
+        """
+        if not self.finished.is_file():
+            return False
+        try:
+            result = self.result()
+            return (
+                result["fingerprint"] == self.fingerprint
+                and not any(defect["dropped"] for defect in result["defects"])
+                and all((self.out / path).is_file() for path in _unpacked(result))
+            )
+        except (ValueError, TypeError, KeyError):  # of another version
+            return False
 
     def result(self) -> dict[str, Any]:
-        """What the file holds: rows, scan and defects as mappings."""
+        """What the file holds: fingerprint, and rows, scan and defects as mappings."""
         result: dict[str, Any] = json.loads(self.finished.read_text(encoding="utf-8"))
         return result
 
@@ -110,7 +134,10 @@ def prepare_dataset(
     workers: int = 1,
     ray_address: str | None = None,
 ) -> PreparedDataset:
-    """Check every file of a data set and list what can be used; goes on where it was interrupted.
+    """Check every file of a data set and list what can be used.
+
+    Goes on where it was interrupted. Scenes whose files have changed since, or of which something
+    was left out, are read anew.
 
     Writes ``manifest.jsonl``, ``scans.jsonl``, ``label_space.yaml``, ``dataset.yaml`` and
     ``defects.txt``.
@@ -128,7 +155,11 @@ def prepare_dataset(
     """
     scenes = reader.scenes()
     _claim(out, reader)
-    jobs = [SceneJob(reader, scene, split, out) for scene, split in scenes.items()]
+    jobs = []
+    # Seconds for the largest data sets, minutes where they lie on a slow server.
+    for scene, split in tqdm(scenes.items(), "looking at files", delay=3, leave=False):
+        fingerprint = scene_fingerprint(reader, scene, split)
+        jobs.append(SceneJob(reader, scene, split, out, fingerprint))
     todo = [job for job in jobs if not job.done]
     with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="scene") as bar:
         for _ in run_scene_jobs(prepare_scene, todo, workers=workers, ray_address=ray_address):
@@ -175,12 +206,21 @@ def prepare_scene(job: SceneJob) -> str:
         scan = replace(scan, path=_relative(scan.path, job.out))
     job.finished.parent.mkdir(parents=True, exist_ok=True)
     mapping = {
+        "fingerprint": job.fingerprint,
         "rows": rows,
         "scan": asdict(scan) if scan else None,
         "defects": [defect.to_mapping() for defect in defects],
     }
     write_file(job.finished, json.dumps(mapping).encode())
     return job.scene
+
+
+def _unpacked(result: dict[str, Any]) -> Iterator[str]:
+    """Files of a scene that were unpacked, relative to the manifest's folder."""
+    paths = [row[part] for row in result["rows"] for part in ("image", "label", "depth")]
+    if result["scan"]:
+        paths.append(result["scan"]["path"])
+    yield from (path for path in paths if path and path.startswith(f"{UNPACKED}/"))
 
 
 def _settings(reader: DatasetReader) -> dict[str, Any]:
@@ -205,8 +245,8 @@ def _claim(out: Path, reader: DatasetReader) -> None:
             same = False
         if not same:
             raise DatasetError(
-                f"{out} holds another data set or protocol ({file.name} there names it); use "
-                "another --out"
+                f"{out} holds another data set or protocol, or one from another --root "
+                f"({file.name} there names it); use another --out"
             )
     else:
         out.mkdir(parents=True, exist_ok=True)

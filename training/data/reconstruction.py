@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.defects import DefectError, DefectKind
+from training.data.depth_images import read_depth
 from training.data.frame_checks import decode, is_pose, read_bytes
 from training.data.intrinsics import Array, Intrinsics
 from training.data.manifest import ManifestRow
@@ -64,15 +65,17 @@ def depth_view(row: ManifestRow, folder: Path) -> DepthView:
         folder: of the manifest.
 
     Raises:
-        DefectError: if a file is missing or damaged, or of another size than its camera's.
+        DefectError: if a file is missing or damaged, depth is not one channel of 16 bits, or one
+            is of another size than its camera's images.
     """
     assert row.depth is not None and row.intrinsics is not None and row.pose is not None
     camera = Intrinsics.from_row(row.intrinsics)
     depth_camera = Intrinsics.from_row(row.depth_intrinsics or row.intrinsics)
-    image = _read(folder / row.image, camera, cv2.IMREAD_COLOR)
-    raw = _read(folder / row.depth, depth_camera, cv2.IMREAD_UNCHANGED)
-    depth = (raw / np.float32(row.depth_scale)).astype(np.float32)
-    depth[np.isin(raw, row.depth_invalid)] = 0
+    path = folder / row.image
+    image = decode(read_bytes(path), path, cv2.IMREAD_COLOR)
+    _check_size(image, camera, path)
+    depth = read_depth(folder / row.depth, row)
+    _check_size(depth, depth_camera, folder / row.depth)
     color = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
     pose = np.array(row.pose, np.float64).reshape(4, 4)
     if row.depth_to_color is None and depth_camera == camera:
@@ -127,15 +130,11 @@ def reconstruct(
     return Scan(mesh.vertices, mesh.colors, faces=mesh.faces)
 
 
-def _read(path: Path, camera: Intrinsics, flags: int) -> npt.NDArray[Any]:
-    image = decode(read_bytes(path), path, flags)
-    wanted = (camera.height, camera.width)
-    channels = 3 if flags == cv2.IMREAD_COLOR else 2
-    if image.shape[:2] != wanted or image.ndim != channels:
+def _check_size(image: npt.NDArray[Any], camera: Intrinsics, path: Path) -> None:
+    if image.shape[:2] != (camera.height, camera.width):
         raise DefectError(
             DefectKind.SIZE_MISMATCH, path, f"{path} does not have the size of its camera's images"
         )
-    return image
 
 
 def _look_up(

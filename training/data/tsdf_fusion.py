@@ -26,6 +26,9 @@ of 2 cm these are some 1200 square metres of flat surface."""
 TRUNCATION_VOXELS = 4.0
 """Half the thickness of what a surface marks; thin things melt away with more."""
 _STRIDE = 4
+_SHIFT_VOXELS = np.array([0.37, 0.41, 0.43])
+"""Of the world against the grid. Floors and walls of made scenes lie at round numbers; in a plane
+of voxels the field is zero but for rounding, and its surface has twice the vertices."""
 
 
 class FusionError(ValueError):
@@ -68,6 +71,7 @@ class TsdfFusion:
         self._voxel_size = voxel_size
         self._seen = (1.0, float(reach), truncation_voxels)
         self._max_blocks = max_blocks
+        self._shift = _SHIFT_VOXELS * voxel_size
         self._grid = o3d.t.geometry.VoxelBlockGrid(
             attr_names=("tsdf", "weight", "color"),
             attr_dtypes=(o3d.core.float32, o3d.core.float32, o3d.core.float32),
@@ -91,17 +95,30 @@ class TsdfFusion:
         Raises:
             FusionError: if the surface would take more memory than is allowed.
         """
-        # Open3D looks for surfaces at these pixels alone, and raises an error where there is none.
+        # Open3D looks for surfaces at every fourth pixel, but not at the last one of a row whose
+        # length is no multiple of four, raises an error where it finds none, and integrates up to
+        # the second last column: with a margin it does all that there is.
+        margin = [(0, _STRIDE - length % _STRIDE) for length in depth.shape]
+        depth = np.pad(depth, margin)
+        color = np.pad(color, (*margin, (0, 0)))
         looked_at = depth[::_STRIDE, ::_STRIDE]
         if not ((looked_at > 0) & (looked_at < self._seen[1])).any():
             return
         depth_image = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(depth))
         color_image = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(color))
-        matrix = o3d.core.Tensor.from_numpy(intrinsics.matrix)
-        seen = (matrix, o3d.core.Tensor.from_numpy(np.linalg.inv(pose)), *self._seen)
-        blocks = self._grid.compute_unique_block_coordinates(depth_image, *seen)
+        in_grid = pose.copy()
+        in_grid[:3, 3] += self._shift
+        seen = (o3d.core.Tensor.from_numpy(np.linalg.inv(in_grid)), *self._seen)
+        # Its search for blocks has pixel centres at integers, as intrinsics have here. Its
+        # integration cuts a voxel's column and row down to whole numbers, for which the first
+        # centre is at 0.5; with one matrix for both, colours are of the pixel that depth is of.
+        centred = o3d.core.Tensor.from_numpy(intrinsics.matrix)
+        matrix = intrinsics.matrix
+        matrix[:2, 2] += 0.5
+        cut_down = o3d.core.Tensor.from_numpy(matrix)
+        blocks = self._grid.compute_unique_block_coordinates(depth_image, centred, *seen)
         self._reserve(blocks)
-        self._grid.integrate(blocks, depth_image, color_image, matrix, *seen)
+        self._grid.integrate(blocks, depth_image, color_image, cut_down, cut_down, *seen)
 
     def _reserve(self, blocks: Any) -> None:
         table = self._grid.hashmap()
@@ -129,7 +146,7 @@ class TsdfFusion:
         mesh = self._grid.extract_triangle_mesh(least_views - 0.5)  # each view weighs 1
         if "positions" not in mesh.vertex or not len(mesh.vertex.positions):
             raise FusionError("the depth images make no surface")
-        vertices = mesh.vertex.positions.numpy()
+        vertices = (mesh.vertex.positions.numpy() - self._shift).astype(np.float32)
         faces = mesh.triangle.indices.numpy().astype(np.int32)
         colors = np.clip(mesh.vertex.colors.numpy() * 255 + 0.5, 0, 255).astype(np.uint8)
         # The field's blocks come in no fixed order.

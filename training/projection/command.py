@@ -41,7 +41,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         type=_share,
         metavar=("METRES", "SHARE"),
         help="a point may lie so many metres, or this share of the depth, from the measured one; "
-        "the larger counts",
+        "the larger counts (0.04 0)",
     )
     project.add_argument(
         "--legacy",

@@ -81,13 +81,12 @@ def on_measured_surface(
             f"a depth image of shape {depth.shape} with columns, rows and depths of points of "
             f"shapes {column.shape}, {row.shape} and {z.shape}"
         )
-    result = np.zeros(len(z), np.bool_)
-    if depth.size:
-        height, width = depth.shape
-        bordered = np.empty((height + 2) * (width + 2), np.float32)
-        point_kernel.add_border(depth, bordered)
-        point_kernel.on_surface(
-            *(bordered, height, width, column, row, z),
-            *(tolerance.metres, tolerance.share, tolerance.local_plane, result),
-        )
+    height, width = depth.shape
+    bordered = np.empty((height + 2) * (width + 2), np.float32)
+    point_kernel.add_border(depth, bordered)
+    result = np.empty(len(z), np.bool_)
+    point_kernel.on_surface(
+        *(bordered, height, width, column, row, z),
+        *(tolerance.metres, tolerance.share, tolerance.local_plane, result),
+    )
     return result

@@ -111,7 +111,7 @@ def add_border(depth: Array, bordered: Array) -> None:
     """Fill in a depth image with 0 around it and for what is not above 0 or not finite.
 
     Args:
-        depth: (h, w), at least one pixel.
+        depth: (h, w).
         bordered: ((h + 2) (w + 2),).
     """
     height, width = depth.shape
@@ -230,6 +230,9 @@ def on_surface(
         local_plane: of the tolerance.
         result: for the answers, (N,).
     """
+    if height < 1 or width < 1:
+        result[: len(z)] = False
+        return
     last_column, last_row = np.float32(width - 1), np.float32(height - 1)
     step = np.int32(width + 2)
     first = step + np.int32(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from training.data.labelled_frames import DatasetError
-from training.data.manifest import MANIFEST, SCANS, ManifestRow, read_manifest, read_scans
+from training.data.manifest import DATASET, MANIFEST, SCANS, ManifestRow, read_manifest, read_scans
 from training.projection.coverage import COVERAGE, summarise, write_coverage
 from training.projection.coverage_page import REPORT, write_coverage_page
 from training.projection.projected_scene import current_record, project_scene
@@ -100,6 +100,7 @@ def project_scenes(
             found[job.scene] = record.figures
         else:  # a scan that is missing or can't be read is looked for again
             todo.append(job)
+    _refuse_absent(prepared, jobs)
     total = sum(len(job.rows) for job in jobs)
     left = sum(len(job.rows) for job in todo)
     with tqdm(total=total, initial=total - left, unit="frame", smoothing=0) as bar:
@@ -123,6 +124,23 @@ def project_scenes(
             + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
         )
     return ProjectedScenes(out, scenes, len(found) - len(jobs), len(every) - len(found))
+
+
+def _refuse_absent(prepared: Path, jobs: list[ProjectionJob]) -> None:
+    """Raise where none of the scans, or of the depth images, is there: a disk that is not mounted.
+
+    Each scene would else be projected anew, and what was found before be lost.
+    """
+    listed = {
+        "scans": [job.scan.path for job in jobs if job.scan is not None],
+        "depth images": [row.depth for job in jobs for row in job.rows if row.depth is not None],
+    }
+    for what, paths in listed.items():
+        if paths and not any((prepared / path).exists() for path in paths):
+            raise DatasetError(
+                f"none of the {len(paths)} {what} that {prepared} lists is there (the first is "
+                f"{prepared / paths[0]}): is the data set's disk mounted? Nothing was changed"
+            )
 
 
 def _report(
@@ -150,7 +168,8 @@ def projection_jobs(
     """
     manifest = read_manifest(prepared)
     scans = {}
-    if (prepared / SCANS).is_file():
+    # A folder of images and masks has no such list; a published data set always has.
+    if (prepared / SCANS).is_file() or (prepared / DATASET).is_file():
         scans = {scan.scene: scan for scan in read_scans(prepared)}
     rows: dict[str, list[ManifestRow]] = {}
     for row in manifest:

@@ -44,13 +44,15 @@ def visible_by_depth(
     image has twice the tolerance before a point in the colour camera's view hides it too.
 
     Args:
-        points: float32 (N, 3), metres, world.
+        points: float32 (N, 3), metres, world; copied if they are not contiguous or of another type.
         geometry: of the frame.
-        depth: float32 (h, w), metres, 0 = none; of the depth camera's size.
+        depth: float32 (h, w), metres, 0, negative or not finite = none; of the depth camera's size;
+            copied likewise.
         tolerance: what counts as the same surface.
 
     Raises:
-        ValueError: if the depth image is not of the size that its intrinsics are for.
+        ValueError: if the depth image is not of the size that its intrinsics are for, or the points
+            have another shape.
     """
     camera = geometry.depth_intrinsics
     if depth.shape != (camera.height, camera.width):

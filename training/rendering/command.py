@@ -28,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="scannet",
         help="data set whose layout on disk is written (%(default)s)",
     )
-    parser.add_argument("--rooms", type=count, default=100, help="number of rooms")
+    parser.add_argument("--rooms", type=count, default=100, help="number of rooms (%(default)s)")
     parser.add_argument(
         "--domain",
         choices=DOMAINS,
@@ -53,9 +53,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="WxH",
         help="of depth images, 640x480 as in ScanNet (that of the pictures)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
-    parser.add_argument("--workers", type=count, default=1, help="processes, one thread each")
-    parser.add_argument("--split-val", type=share, default=0.15, help="share of rooms held out")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed gives the same files (%(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=count, default=1, help="processes, one thread each (%(default)s)"
+    )
+    parser.add_argument(
+        "--split-val", type=share, default=0.15, help="share of rooms held out (%(default)s)"
+    )
     parser.add_argument("--furniture", type=Path, default=DEFAULT_FOLDER, help="model folder")
     parser.add_argument(
         "--scene",

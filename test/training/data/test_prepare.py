@@ -185,3 +185,11 @@ def test_a_damaged_manifest_is_named_with_its_line(folder):
     path.write_text("\n".join(lines))
     with pytest.raises(DatasetError, match=r"line 3 of .*manifest\.jsonl is malformed"):
         read_manifest(folder / "out")
+
+
+def test_a_folder_with_a_published_data_set_is_not_written_over(folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "dataset.yaml").write_text("dataset: nyu\n")
+    with pytest.raises(DatasetError, match="prepared data set of another kind"):
+        prepare(folder)
+    assert [path.name for path in (folder / "out").iterdir()] == ["dataset.yaml"]

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver of all readers, with a reader of the plainest layout: <scene>/<frame>.{jpg,png}."""
 
+import errno
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -37,6 +40,9 @@ class PlainReader(DatasetReader):
             text = f"{self.root / scene} holds no frame"
             prepared.defects.append(Defect(DefectKind.MISSING_FILE, scene, text, scene))
         return prepared
+
+    def inputs(self, scene):
+        return [self.root / scene]
 
 
 def add_frame(folder, name, seed):
@@ -133,6 +139,103 @@ def test_a_mended_scene_is_read_anew(root, space, tmp_path):
     prepared = prepare_dataset(PlainReader(root, protocol()), tmp_path / "out", space)
     assert prepared.defects == [] and prepared.frames == {"train": 4, "val": 2}
     assert (tmp_path / "out" / "defects.txt").read_text() == ""
+
+
+@pytest.fixture
+def run(root, space, tmp_path):
+    """Prepares, and says which scenes were read."""
+
+    def written():
+        return {path.stem: path.stat().st_mtime_ns for path in (out / "scenes").glob("*.json")}
+
+    def prepare():
+        before = written()
+        prepared = prepare_dataset(PlainReader(root, protocol()), out, space)
+        return prepared, {scene for scene, time in written().items() if before.get(scene) != time}
+
+    out = tmp_path / "out"
+    return prepare
+
+
+def test_what_has_not_changed_is_not_read_again(root, run, tmp_path):
+    assert run()[1] == {"room1", "room2", "room3"}
+    before = files(tmp_path / "out")
+    assert run()[1] == set()
+    assert files(tmp_path / "out") == before
+
+
+def test_a_frame_that_was_added_is_found(root, run):
+    run()
+    add_frame(root / "room2", "002", 99)
+    prepared, read = run()
+    assert prepared.frames == {"train": 4, "val": 3} and read == {"room2"}
+
+
+def test_a_scene_of_which_a_label_was_changed_is_read_anew(root, run, tmp_path):
+    run()
+    before = [row.sha256 for row in read_manifest(tmp_path / "out")]
+    cv2.imwrite(str(root / "room3" / "001.png"), np.full((12, 16), 7, np.uint8))
+    assert run()[1] == {"room3"}
+    after = [row.sha256 for row in read_manifest(tmp_path / "out")]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True] * 5 + [False]
+
+
+def test_a_scene_of_another_split_is_read_anew(root, run, monkeypatch):
+    run()
+    splits = {"room1": "train", "room2": "val", "room3": "test"}
+    monkeypatch.setattr(PlainReader, "scenes", lambda _: splits)
+    prepared, read = run()
+    assert prepared.frames == {"train": 2, "val": 2, "test": 2} and read == {"room3"}
+
+
+def test_premises_of_the_data_set_that_changed_have_scenes_read_anew(root, run, monkeypatch):
+    run()
+    monkeypatch.setattr(PlainReader, "premises", lambda _, scene: ["meshes"] * (scene != "room1"))
+    assert run()[1] == {"room2", "room3"}
+
+
+def test_a_frame_that_could_not_be_read_for_a_moment_is_read_anew(root, run, monkeypatch):
+    read_bytes = Path.read_bytes
+
+    def fail(path):
+        if path == root / "room1" / "000.jpg":
+            raise OSError(errno.EIO, "Input/output error")
+        return read_bytes(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        prepared, _ = run()
+    assert prepared.frames == {"train": 3, "val": 2}
+    assert "Input/output error" in prepared.defects[0].text
+    prepared, read = run()
+    assert (prepared.frames, prepared.defects) == ({"train": 4, "val": 2}, [])
+    assert read == {"room1"}
+
+
+@pytest.mark.parametrize("content", ['{"rows": [], "scan": null, "defects": []}', "[]", "{"])
+def test_what_another_version_left_is_read_anew(content, root, run, tmp_path):
+    (tmp_path / "out" / "scenes").mkdir(parents=True)
+    (tmp_path / "out" / "scenes" / "room1.json").write_text(content)
+    prepared, read = run()
+    assert prepared.frames == {"train": 4, "val": 2} and "room1" in read
+
+
+def test_a_scene_of_which_an_unpacked_file_is_gone_is_unpacked_again(root, space, tmp_path):
+    class Unpacking(PlainReader):
+        def prepare_scene(self, scene, split, out):
+            prepared = super().prepare_scene(scene, split, out)
+            out.mkdir(parents=True, exist_ok=True)
+            for number, row in enumerate(prepared.rows):
+                copy = out / Path(row.image).name
+                copy.write_bytes(Path(row.image).read_bytes())
+                prepared.rows[number] = replace(row, image=str(copy))
+            return prepared
+
+    prepare_dataset(Unpacking(root, protocol()), tmp_path / "copies", space)
+    whole = files(tmp_path / "copies")
+    (tmp_path / "copies/unpacked/room2/001.jpg").unlink()
+    prepare_dataset(Unpacking(root, protocol()), tmp_path / "copies", space)
+    assert files(tmp_path / "copies") == whole
 
 
 def test_a_folder_of_another_data_set_is_refused(root, space, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 o3d = pytest.importorskip("open3d")
 
+from training.data.frame_checks import check_frame  # noqa: E402
 from training.data.intrinsics import Intrinsics  # noqa: E402
 from training.data.manifest import ManifestRow  # noqa: E402
 from training.data.open_scan import open_scan  # noqa: E402
@@ -144,6 +145,26 @@ def test_frames_that_lack_something_add_nothing(tmp_path):
     )
     with pytest.raises(FusionError, match="and can be read"):
         reconstruct(rows, tmp_path)
+
+
+@pytest.mark.parametrize("refused", ["8 bits", "three channels", "another size"])
+def test_depth_that_prepare_refuses_is_in_no_mesh(refused, tmp_path):
+    rows = wall_rows(tmp_path, [0.0, 0.05], COLOR, np.eye(4))
+    rows = [replace(row, depth_intrinsics=None, depth_to_color=None) for row in rows]
+    depth = np.full((120, 160), 180, np.uint16)  # a wall at 18 cm
+    image = {
+        "8 bits": depth.astype(np.uint8),
+        "three channels": np.stack([depth] * 3, -1),
+        "another size": depth[:, :-8],
+    }[refused]
+    assert cv2.imwrite(str(tmp_path / rows[0].depth), image)
+    inside = replace(
+        rows[0], image=str(tmp_path / rows[0].image), depth=str(tmp_path / rows[0].depth)
+    )
+    checked, _ = check_frame(inside, frozenset(), 0)
+    assert checked.depth is None
+    alone = reconstruct(rows[1:], tmp_path)
+    np.testing.assert_array_equal(reconstruct(rows, tmp_path).points, alone.points)
 
 
 def cast_depth(scan, row):

@@ -51,13 +51,12 @@ def test_a_frame_has_the_cameras_of_its_row():
     assert geometry.depth_intrinsics == DEPTH
     np.testing.assert_array_equal(geometry.pose.ravel(), known.pose)
     np.testing.assert_array_equal(geometry.depth_to_color, moved)
-    assert not geometry.same_camera
 
 
 def test_a_frame_without_a_depth_camera_of_its_own_has_the_colour_cameras():
     geometry = FrameGeometry.from_row(row())
     assert geometry.depth_intrinsics == IMAGE
-    assert geometry.same_camera
+    np.testing.assert_array_equal(geometry.depth_to_color, np.eye(4))
 
 
 def test_a_protocols_size_changes_the_colour_image_and_not_the_depth_image():

@@ -187,8 +187,10 @@ def test_other_types_and_layouts_give_the_same_and_are_left_as_they_are():
     np.testing.assert_array_equal(depth, frozen_depth)
 
 
-def test_arrays_of_wrong_shapes_are_refused():
+def test_depth_without_pixels_shows_nothing_and_arrays_of_wrong_shapes_are_refused():
     points, depth = scene(7)
+    nothing = Intrinsics(0, 30, 31.0, 32.0, 19.0, 14.0)
+    assert len(visible_by_depth(points, geometry(0.0, nothing), depth[:, :0])) == 0
     for wrong in (points.ravel(), points[:, :2], points[None]):
         with pytest.raises(ValueError, match=r"shape \(N, 3\)"):
             visible_by_depth(wrong, geometry(), depth)

@@ -131,3 +131,24 @@ def test_a_folder_that_is_not_prepared_is_one_sentence(tmp_path, capsys):
     assert main(["project", str(tmp_path)]) == 1
     assert "manifest.jsonl cannot be read" in capsys.readouterr().err
     assert not Path(tmp_path / "visible_points").exists()
+
+
+@pytest.mark.parametrize("gone", ["scans", "depth images"])
+def test_while_the_data_set_is_away_nothing_is_lost(prepared, tmp_path, contents, gone):
+    out = tmp_path / "out"
+    project_scenes(prepared, out, AUTO)
+    whole = contents(out)
+    for file in [*prepared.rglob("*.ply" if gone == "scans" else "depth*.png")]:
+        file.rename(file.with_suffix(".away"))
+    with pytest.raises(
+        DatasetError, match=rf"none of the \d+ {gone} .* is the data set's disk mount"
+    ):
+        project_scenes(prepared, out, AUTO)
+    assert contents(out) == whole
+
+
+def test_a_list_of_scans_that_is_gone_is_one_sentence(prepared, tmp_path):
+    (prepared / "dataset.yaml").write_text(yaml.safe_dump({"label_source": "nyu40"}))
+    (prepared / "scans.jsonl").unlink()
+    with pytest.raises(DatasetError, match=r"scans\.jsonl cannot be read"):
+        project_scenes(prepared, tmp_path / "out", AUTO)

@@ -63,7 +63,7 @@ def test_hardly_a_pixel_gets_an_occluded_point(scanned_rooms, depth_size):
     )
     published, _ = occluded_and_covered(scanned_rooms, depth_size, PUBLISHED_TOLERANCE)
     assert np.mean(fixed) > 20 * np.mean(shares)
-    assert np.mean(published) > 0.05
+    assert np.mean(published) > 0.03
     assert covered > 0.85 * with_fixed
 
 

@@ -73,6 +73,10 @@ class NyuReader(DatasetReader):
                 prepared.defects += defects
         return prepared
 
+    def inputs(self, scene: str) -> tuple[Path, ...]:
+        """All scenes lie in one file."""
+        return tuple(self.root / name for name in (LABELED_MAT, SPLITS, CLASS_MAPPING))
+
     def _unpack(
         self, mat: LabeledMat, frame: int, found: _Contents, out: Path
     ) -> tuple[ManifestRow, list[Defect]]:
@@ -132,8 +136,7 @@ class NyuReader(DatasetReader):
             raise DatasetError(
                 f"{self.root} holds no {LABELED_MAT}, the labelled part of NYU-Depth V2 (2.8 GB)"
             )
-        files = (path, self.root / SPLITS, self.root / CLASS_MAPPING)
-        states = [file.stat() for file in files if file.is_file()]
+        states = [file.stat() for file in self.inputs("") if file.is_file()]
         return _read_contents(self.root, tuple((s.st_mtime_ns, s.st_size) for s in states))
 
 

@@ -12,8 +12,11 @@ Below the root lie the unpacked downloads and the lists of the published code:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -117,6 +120,30 @@ class PanoRoomsReader(DatasetReader):
                 prepared.defects.append(error.defect(scene))
         self._list_blocks(scene, out, prepared)
         return prepared
+
+    def inputs(self, scene: str) -> Iterator[Path]:
+        """The room, the panorama and the blocks."""
+        yield self.root / ROOMS / f"{scene}.npz"
+        panorama = find_panorama(self.root / PANORAMAS, scene)
+        if panorama is not None:
+            yield from (panorama.image, panorama.label)
+        for name in self._blocks.get(scene, ()):
+            yield self.root / BLOCKS / name
+
+    @cached_property
+    def _blocks(self) -> dict[str, list[str]]:
+        """Names of all blocks' files by scene."""
+        scenes = self.scenes()
+        blocks: dict[str, list[str]] = {}
+        for path in (self.root / BLOCKS).glob("*.npz"):
+            scene = block_scene(path.stem, scenes)
+            if scene is not None:
+                blocks.setdefault(scene, []).append(path.name)
+        return blocks
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the list of blocks, which would go to workers with every scene."""
+        return {name: value for name, value in self.__dict__.items() if name != "_blocks"}
 
     def _list_blocks(self, scene: str, out: Path, prepared: PreparedScene) -> None:
         candidates = sorted((self.root / BLOCKS).glob(f"{scene}*.npz"))

@@ -34,10 +34,12 @@ _KEYS = ("color", "depth", "depth_scale", "depth_invalid", "depth_to_color", "po
 
 def find_camera_file(folder: Path) -> Path | None:
     """The file in the recording's folder, or in the one above for all recordings there."""
-    for place in (folder, folder.parent):
-        if (place / CAMERA_FILE).is_file():
-            return place / CAMERA_FILE
-    return None
+    return next((file for file in camera_files(folder) if file.is_file()), None)
+
+
+def camera_files(folder: Path) -> tuple[Path, Path]:
+    """Where a recording's file may be; the first that is there counts."""
+    return folder / CAMERA_FILE, folder.parent / CAMERA_FILE
 
 
 def read_camera_file(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from training.data.defects import DefectError, DefectKind
 from training.data.prepare import IMAGE_SUFFIXES
 from training.data.rgbd.recording import Found
 
+DEPTH_FOLDER = "depth"
 COLOR_FOLDERS = ("color", "rgb", "image")
 
 

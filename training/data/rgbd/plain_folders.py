@@ -20,7 +20,7 @@ from training.data.rgbd.calibration import (
     read_camera,
     size_of_first,
 )
-from training.data.rgbd.image_folders import color_folder, depth_by_color, images
+from training.data.rgbd.image_folders import DEPTH_FOLDER, color_folder, depth_by_color, images
 from training.data.rgbd.number_files import read_pose
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 
@@ -42,7 +42,7 @@ class PlainFoldersLayout(RecordingLayout):
     def matches(self, folder: Path) -> bool:
         """Whether there are folders of colour and of depth or poses."""
         return color_folder(folder) is not None and any(
-            (folder / name).is_dir() for name in ("depth", "pose")
+            (folder / name).is_dir() for name in (DEPTH_FOLDER, "pose")
         )
 
     def find(self, folder: Path) -> Found:
@@ -52,7 +52,7 @@ class PlainFoldersLayout(RecordingLayout):
         if place is None:
             return found
         colors = images(place)
-        depths = depth_by_color(colors, folder / "depth", found)
+        depths = depth_by_color(colors, folder / DEPTH_FOLDER, found)
         poses = folder / "pose"
         if not poses.is_dir():
             found.note(
@@ -101,6 +101,12 @@ class PlainFoldersLayout(RecordingLayout):
         return Calibration(
             f"{color_file} and {depth_file.name}", color, depth if depth != color else None
         )
+
+    def inputs(self, folder: Path) -> list[Path]:
+        """The folders of images and poses and the cameras' files."""
+        place = color_folder(folder)
+        files = [folder / name for name in (DEPTH_FOLDER, "pose", "label", *_COLOR, *_DEPTH)]
+        return files if place is None else [place, *files]
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:

@@ -21,6 +21,7 @@ from training.data.rgbd.calibration import Calibration
 from training.data.rgbd.camera_file import (
     CAMERA_FILE,
     camera_file_text,
+    camera_files,
     find_camera_file,
     with_camera_file,
 )
@@ -122,6 +123,14 @@ class RgbdReader(DatasetReader):
         scan = _scan(rows, scene, split, out, found)
         defects = [replace(defect, scene=scene) for defect in found.defects]
         return PreparedScene(rows, scan, defects)
+
+    def inputs(self, scene: str) -> list[Path]:
+        """What the layout looks at, and `camera.yaml`."""
+        folder = self._folders.get(scene)
+        layout = layout_of(folder) if folder is not None else None
+        if folder is None or layout is None:
+            return []
+        return [*layout.inputs(folder), *camera_files(folder)]
 
 
 def _calibration(folder: Path, layout: RecordingLayout, found: Found) -> Calibration:

@@ -71,3 +71,7 @@ class RecordingLayout(ABC):
         Raises:
             DefectError: if that is missing or malformed.
         """
+
+    @abstractmethod
+    def inputs(self, folder: Path) -> list[Path]:
+        """Files, there or not, and folders at which the two others look; cheap."""

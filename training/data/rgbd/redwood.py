@@ -31,7 +31,7 @@ from training.data.rgbd.calibration import (
     no_intrinsics,
     size_of_first,
 )
-from training.data.rgbd.image_folders import color_folder, depth_by_color, images
+from training.data.rgbd.image_folders import DEPTH_FOLDER, color_folder, depth_by_color, images
 from training.data.rgbd.number_files import Matrix, checked_pose, parse_numbers, read_text
 from training.data.rgbd.recording import Found, RecordedFrame, RecordingLayout
 
@@ -68,7 +68,7 @@ class RedwoodLayout(RecordingLayout):
         if place is None or file is None:
             return found
         colors = images(place)
-        depths = depth_by_color(colors, folder / "depth", found)
+        depths = depth_by_color(colors, folder / DEPTH_FOLDER, found)
         poses: dict[int, Matrix] = {}
         try:
             poses = _read_json(file)[0] if file.suffix == ".json" else _read_log(file)
@@ -121,6 +121,12 @@ class RedwoodLayout(RecordingLayout):
         if size != KINECT_SIZE:
             raise no_intrinsics(folder, f"none of {', '.join(INTRINSICS)}")
         return Calibration("default of PrimeSense's sensors, as no file gives another", PRIMESENSE)
+
+    def inputs(self, folder: Path) -> list[Path]:
+        """The folders of images and the files of poses and cameras."""
+        place = color_folder(folder)
+        files = [folder / name for name in (DEPTH_FOLDER, *TRAJECTORIES, *INTRINSICS)]
+        return files if place is None else [place, *files]
 
 
 def _trajectory(folder: Path) -> Path | None:

@@ -97,7 +97,7 @@ class SevenScenesLayout(RecordingLayout):
         size = size_of_first(frame.color for frame in frames)
         if size is None:
             return Calibration("no colour image can be read")
-        for file in (folder / INTRINSICS, folder.parent / INTRINSICS):
+        for file in _intrinsics(folder):
             if file.is_file():
                 camera = read_camera(file, size)
                 # Recordings of 7-Scenes come with their depth camera's matrix.
@@ -107,6 +107,14 @@ class SevenScenesLayout(RecordingLayout):
         if size != KINECT_SIZE:
             raise no_intrinsics(folder, f"no {INTRINSICS}")
         return SEVEN_SCENES
+
+    def inputs(self, folder: Path) -> list[Path]:
+        """The folder of the frames and the camera's files."""
+        return [_frames_folder(folder), *_intrinsics(folder)]
+
+
+def _intrinsics(folder: Path) -> tuple[Path, Path]:
+    return folder / INTRINSICS, folder.parent / INTRINSICS
 
 
 def _frames_folder(folder: Path) -> Path:

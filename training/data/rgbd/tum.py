@@ -97,6 +97,17 @@ class TumLayout(RecordingLayout):
             depth_scale=DEPTH_SCALE,
         )
 
+    def inputs(self, folder: Path) -> list[Path]:
+        """The lists, and the folders of the images that they name."""
+        lists = [folder / name for name in ("rgb.txt", "depth.txt")]
+        folders: set[Path] = set()
+        for file in lists:
+            try:
+                folders |= {image.parent for image in _read_list(file)[1]}
+            except DefectError:  # a defect when the recording is read
+                continue
+        return [*lists, folder / "groundtruth.txt", *sorted(folders)]
+
 
 def associate(first: Times, second: Times, longest: float) -> dict[int, int]:
     """Pair time stamps, the nearest first; each belongs to one pair at most.

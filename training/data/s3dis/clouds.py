@@ -19,6 +19,9 @@ from training.data.s3dis.classes import NO_LABEL, class_id
 from training.data.s3dis.cloud_text import read_points
 from training.data.scan import Scan
 
+ANNOTATIONS = "Annotations"
+"""Folder of a room with its instances."""
+
 
 @dataclass(frozen=True, eq=False)
 class RoomCloud:
@@ -44,7 +47,7 @@ def read_room(folder: Path, scene: str) -> RoomCloud:
     defects: list[Defect] = []
     parts: list[np.ndarray] = []
     labels: list[int] = []
-    annotations = folder / "Annotations"
+    annotations = folder / ANNOTATIONS
     files = sorted(p for p in annotations.glob("*.txt") if not p.name.startswith("."))
     if not files:
         missing = DefectError(

@@ -62,6 +62,15 @@ class ImageFolder:
             for kind in SUFFIXES
         }
 
+    def files(self) -> dict[str, list[str]]:
+        """All rooms' files relative to ``data``, by room; each folder is listed once."""
+        found: dict[str, list[str]] = {}
+        for kind in SUFFIXES:
+            for name in _names(self.data / kind):
+                if match := _frame(name, kind):
+                    found.setdefault(match["room"], []).append(f"{kind}/{name}")
+        return found
+
     def strangers(self) -> list[Path]:
         """Files whose names are not of any frame."""
         return [

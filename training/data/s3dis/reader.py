@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from training.data.dataset_reader import DatasetReader, PreparedScene
 from training.data.defects import Defect, DefectError, DefectKind
@@ -12,18 +14,21 @@ from training.data.labelled_frames import DatasetError
 from training.data.manifest import ScanRow
 from training.data.protocol import Protocol
 from training.data.s3dis.classes import CLASSES, NO_LABEL
-from training.data.s3dis.clouds import read_room
+from training.data.s3dis.clouds import ANNOTATIONS, read_room
 from training.data.s3dis.frames import RoomFrames
 from training.data.s3dis.places import (
+    ImageFolder,
     cloud_folder,
     cloud_rooms,
     image_folders,
     is_aligned,
 )
-from training.data.s3dis.semantic_labels import find_semantic_labels
+from training.data.s3dis.semantic_labels import find_semantic_labels, semantic_labels_places
 from training.data.scan import Scan, write_ply
 
 CLOUD = "points.ply"
+_AreaFiles = tuple[Path | None, list[tuple[ImageFolder, dict[str, list[str]]]]]
+"""An area's folder of clouds, and its folders of images with their files by room."""
 
 
 class S3disReader(DatasetReader):
@@ -41,6 +46,7 @@ class S3disReader(DatasetReader):
 
     def __init__(self, root: Path, protocol: Protocol) -> None:
         super().__init__(root.absolute(), protocol)
+        self._listed: dict[int, _AreaFiles] = {}
 
     def _areas(self) -> dict[int, str]:
         """Split by area, in order of the areas."""
@@ -80,8 +86,7 @@ class S3disReader(DatasetReader):
 
     def prepare_scene(self, scene: str, split: str, out: Path) -> PreparedScene:
         """Write the room's points as PLY and its label images as ids, and list its frames."""
-        _, number, room = scene.split("_", 2)
-        area = int(number)
+        area, room = _area_and_room(scene)
         prepared = PreparedScene()
         out.mkdir(parents=True, exist_ok=True)
         scan = self._prepare_cloud(scene, split, area, room, out, prepared)
@@ -97,6 +102,37 @@ class S3disReader(DatasetReader):
             )
             prepared.defects.append(lonely.defect(scene, dropped=False))
         return prepared
+
+    def inputs(self, scene: str) -> Iterator[Path]:
+        """The room's clouds, its images in all folders, and the list of instances."""
+        area, room = _area_and_room(scene)
+        clouds, images = self._area_files(area)
+        if clouds is not None:
+            yield clouds / room
+            yield clouds / room / ANNOTATIONS
+        for folder, files in images:
+            for name in files.get(room, ()):
+                yield folder.data / name
+        yield from semantic_labels_places(self.root)
+
+    def premises(self, scene: str) -> Iterator[str]:
+        """Whether the area has clouds, and which kinds of images."""
+        clouds, images = self._area_files(_area_and_room(scene)[0])
+        yield "no clouds" if clouds is None else "clouds"
+        for folder, _ in images:
+            yield " ".join([str(folder.data.relative_to(self.root)), *sorted(folder.kinds())])
+
+    def _area_files(self, area: int) -> _AreaFiles:
+        # Listed once, as an area has tens of thousands of images.
+        if area not in self._listed:
+            folders = image_folders(self.root, area)
+            images = [(folder, folder.files()) for folder in folders]
+            self._listed[area] = cloud_folder(self.root, area), images
+        return self._listed[area]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lists of files, which would go to workers with every room."""
+        return {**self.__dict__, "_listed": {}}
 
     def _prepare_cloud(
         self, scene: str, split: str, area: int, room: str, out: Path, prepared: PreparedScene
@@ -146,3 +182,8 @@ class S3disReader(DatasetReader):
                     )
                     defects.append(stranger.defect(dropped=False))
         return defects
+
+
+def _area_and_room(scene: str) -> tuple[int, str]:
+    _, number, room = scene.split("_", 2)
+    return int(number), room

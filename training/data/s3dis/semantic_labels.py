@@ -75,13 +75,18 @@ class SemanticLabels:
         return labels, int(np.count_nonzero(unknown))
 
 
+def semantic_labels_places(root: Path) -> tuple[Path, Path]:
+    """Where a data set's list may be; the first that is there counts."""
+    return root / "assets" / FILE, root / FILE
+
+
 def find_semantic_labels(root: Path) -> Path:
     """The list in a data set's folder or in `assets` there.
 
     Raises:
         DatasetError: if it is not there.
     """
-    for path in (root / "assets" / FILE, root / FILE):
+    for path in semantic_labels_places(root):
         if path.is_file():
             return path
     raise DatasetError(

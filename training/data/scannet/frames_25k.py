@@ -18,6 +18,9 @@ from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.scannet.cameras import camera, read_matrix
 
+FRAME_FOLDERS = ("color", "depth", "label", "pose")
+INTRINSICS = ("intrinsics_color.txt", "intrinsics_depth.txt")
+
 
 @dataclass
 class SceneFrames:
@@ -50,10 +53,10 @@ def list_frames(folder: Path, split: str) -> SceneFrames:
         frames.defects.append(
             Defect(DefectKind.MISSING_FILE, str(folder / "color"), missing, scene)
         )
-    color = _camera(folder / "intrinsics_color.txt", images, frames.defects)
+    color = _camera(folder / INTRINSICS[0], images, frames.defects)
     # Depth images without a camera are of no use.
     depths = sorted((folder / "depth").glob("*.png"))
-    depth = _camera(folder / "intrinsics_depth.txt", depths, frames.defects)
+    depth = _camera(folder / INTRINSICS[1], depths, frames.defects)
     poses = any((folder / "pose").glob("*.txt"))
     for name, there in (("depth", depths), ("pose", poses)):
         if images and not there:

@@ -29,13 +29,18 @@ class LabelTable:
     ambiguous: tuple[str, ...] = ()
 
 
+def label_table_places(root: Path) -> tuple[Path, Path]:
+    """Where a data set's table may be; the first that is there counts."""
+    return root / LABEL_TABLE, root / "scans" / LABEL_TABLE
+
+
 def find_label_table(root: Path) -> Path:
     """Where a data set's table is: in its folder, as ScanNet's download has it, or in ``scans``.
 
     Raises:
         DefectError: if it is in neither.
     """
-    for path in (root / LABEL_TABLE, root / "scans" / LABEL_TABLE):
+    for path in label_table_places(root):
         if path.is_file():
             return path
     raise DefectError(

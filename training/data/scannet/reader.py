@@ -12,11 +12,20 @@ from training.data.defects import Defect, DefectError, DefectKind
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ScanRow
 from training.data.protocol import Protocol
-from training.data.scannet.frames_25k import SceneFrames, list_frames
-from training.data.scannet.label_table import find_label_table, read_label_table
-from training.data.scannet.scans import HIGHEST_ID, mesh_path, read_scan
+from training.data.scannet.frames_25k import (
+    FRAME_FOLDERS,
+    INTRINSICS,
+    SceneFrames,
+    list_frames,
+)
+from training.data.scannet.label_table import (
+    find_label_table,
+    label_table_places,
+    read_label_table,
+)
+from training.data.scannet.scans import HIGHEST_ID, annotation_paths, mesh_path, read_scan
 from training.data.scannet.scene_lists import listed_scenes, official_scenes
-from training.data.scannet.sens_frames import unpack_frames
+from training.data.scannet.sens_frames import labels_path, unpack_frames
 
 FRAMES = (
     "scannet_frames_25k",
@@ -80,6 +89,26 @@ class ScanNetReader(DatasetReader):
         prepared = PreparedScene(frames.rows, None, frames.defects)
         self._add_scan(prepared, scene, split, scan_folder)
         return prepared
+
+    def inputs(self, scene: str) -> list[Path]:
+        """The folders and files of the frames or the recording, the mesh's, and the label table."""
+        frames, scans = self._folder(scene, FRAMES), self._folder(scene, SCANS)
+        found = []
+        if frames is not None:
+            found += [frames / name for name in (*FRAME_FOLDERS, *INTRINSICS)]
+        if scans is not None:
+            if frames is None:
+                sens = scans / f"{scene}.sens"
+                found += [sens, labels_path(sens)]
+            found += [mesh_path(scans), *annotation_paths(scans)]
+            # Frames have it beside the folder of scans as it is named, meshes as it is.
+            for root in {scans.parent.parent, scans.resolve().parent.parent}:
+                found += label_table_places(root)
+        return found
+
+    def premises(self, scene: str) -> list[str]:
+        """Whether there are meshes and frames at all; where not, their absence is no defect."""
+        return [f"meshes {self._has_meshes}", f"frames {self._has_frames}"]
 
     def stray_defects(self) -> list[Defect]:
         """Folders of scenes that ScanNet does not have, and rows of the label table that differ."""

@@ -40,6 +40,16 @@ def mesh_path(folder: Path) -> Path:
     return folder / f"{folder.name}_vh_clean_2.ply"
 
 
+def annotation_paths(folder: Path) -> tuple[Path, Path, Path]:
+    """The mesh's segments, its objects, and its copy with labels."""
+    name = folder.name
+    return (
+        folder / f"{name}_vh_clean_2.0.010000.segs.json",
+        folder / f"{name}.aggregation.json",
+        folder / f"{name}_vh_clean_2.labels.ply",
+    )
+
+
 def read_scan(folder: Path, *, compare: bool = False) -> LabelledScan:
     """Read one scene's mesh.
 
@@ -57,9 +67,7 @@ def read_scan(folder: Path, *, compare: bool = False) -> LabelledScan:
     """
     name = folder.name
     scan = read_ply(mesh_path(folder))
-    segments = folder / f"{name}_vh_clean_2.0.010000.segs.json"
-    aggregation = folder / f"{name}.aggregation.json"
-    labelled = folder / f"{name}_vh_clean_2.labels.ply"
+    segments, aggregation, labelled = annotation_paths(folder)
     defects: list[Defect] = []
     annotated: Scan | None = None
     if segments.is_file() or aggregation.is_file():

@@ -25,6 +25,11 @@ EVERY = 100
 """Which frames are taken: every 100th from the first on, as in ScanNet's own selection."""
 
 
+def labels_path(path: Path) -> Path:
+    """The archive of a recording's label images, beside its ``.sens`` file."""
+    return path.with_name(f"{path.stem}_2d-label-filt.zip")
+
+
 def unpack_frames(path: Path, split: str, out: Path, *, every: int = EVERY) -> SceneFrames:
     """Unpack every n-th frame of a recording and list them.
 
@@ -61,7 +66,7 @@ def unpack_frames(path: Path, split: str, out: Path, *, every: int = EVERY) -> S
 def _labels(
     path: Path, split: str, stack: contextlib.ExitStack, defects: list[Defect]
 ) -> ProjectedLabels | None:
-    archive = path.with_name(f"{path.stem}_2d-label-filt.zip")
+    archive = labels_path(path)
     if not archive.is_file():
         if split != "test":
             text = f"{archive} is missing; the frames of {path} are listed without labels"
