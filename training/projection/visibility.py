@@ -84,7 +84,7 @@ class SurfaceVisibility:
 
     The mesh's depth is rendered by ray casting, and points are tested against it by the same rule
     as against a measured depth. What the scan lacks hides nothing: on synthetic rooms, whose scans
-    have holes, 7 % of the covered pixels get a point that a true surface hides, 0.02 % one that the
+    have holes, 5 % of the covered pixels get a point that a true surface hides, 0.02 % one that the
     mesh hides (`bench/projection.py`). Casting a ray to each point would double the former, for a
     coarse depth image keeps points away from the edges of holes.
 
@@ -102,9 +102,9 @@ class SurfaceVisibility:
 
     A scan is not the room. Fusion thickens what is thin by up to its truncation distance, usually 4
     voxels of 2.5 cm, so that surfaces of the mesh lie that far before the true ones. On 32 views of
-    8 rooms made in code (those of `bench/projection.py`, 640x480) a mean of 0.76 % of the covered
-    pixels counts as occluded by depth and 13.8 % by the published rule; with 0.05 m it would be
-    1.32 % and 16.2 %, though a true surface hides 0.004 % of the former.
+    8 rooms made in code (those of `bench/projection.py`, 640x480) a mean of 0.8 % of the covered
+    pixels counts as occluded by depth and 14 % by the published code's rule; with 0.05 m it would
+    be 1.5 % and 17 %. A true surface hides 0.001 % of those by depth.
     """
 
     def __init__(self, scan: Scan) -> None:
