@@ -104,7 +104,7 @@ class SurfaceVisibility:
     voxels of 2.5 cm, so that surfaces of the mesh lie that far before the true ones. On 32 views of
     8 rooms made in code (those of `bench/projection.py`, 640x480) a mean of 0.8 % of the covered
     pixels counts as occluded by depth and 14 % by the published code's rule; with 0.05 m it would
-    be 1.5 % and 17 %. A true surface hides 0.001 % of those by depth.
+    be 1.5 % and 17 %. True surfaces hide 0.001 % of what is visible by depth.
     """
 
     def __init__(self, scan: Scan) -> None:
