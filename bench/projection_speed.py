@@ -25,6 +25,7 @@ from training.data.depth_images import read_depth
 from training.data.intrinsics import Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
+from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry
 from training.projection.legacy import legacy_map, legacy_pixel_map
 from training.projection.scene_figures import FrameFigures
@@ -48,6 +49,7 @@ the figures; counting occluded points, done for 4 frames of a scene, is its own 
 LEAST_SPEED_UP = 100
 LEAST_FRAMES_PER_S = 25
 FOV = 1.08
+CELLS = FeatureGrid.from_edges(8)
 
 COLUMNS = {
     "size": "size",
@@ -207,7 +209,7 @@ def measure(
 
     def ours(frame: Frame) -> Map:
         visible = visible_by_depth(frame.scan.points, frame.geometry, frame.depth)
-        return splat(visible, size[1], size[0], 8)
+        return splat(visible, size[1], size[0], CELLS)
 
     runs: dict[str, Callable[[Frame], Any]] = {
         "loop": lambda frame: legacy_map(loop_pixel_map(frame)).points,

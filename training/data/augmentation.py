@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.data.resizing import Affine
+
 FloatImage = npt.NDArray[np.float32]
-Affine = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,10 @@ def augment_with_matrix(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any], Affine]:
     """Warp both, then change the picture's photometry; the matrix is for what else must follow.
 
-    See :func:`draw_warp` for the matrix and :func:`apply_warp` for image and labels.
+    See :func:`draw_warp` for the matrix and :func:`apply_warp` for image and labels. The matrix is
+    of pixels of `image`: where that was resized, as `load_with_matrix` of
+    :class:`training.data.labelled_frames.LabelledFrames` says, places in the file take
+    :func:`training.data.resizing.compose` of both.
     """
     matrix = draw_warp(labels.shape, size, config=config, rng=rng)
     image, labels = apply_warp(image, labels, matrix, size, unlabeled=unlabeled)

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.data.resizing import Affine, resize_matrix
+
 
 class DatasetError(ValueError):
     """A data set is absent or damaged; the message is one sentence."""
@@ -60,6 +62,24 @@ class LabelledFrames:
         Raises:
             DatasetError: if a file cannot be read or the sizes differ.
         """
+        image, labels, _ = self.load_with_matrix(index)
+        return image, labels
+
+    def load_with_matrix(
+        self, index: int
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any], Affine]:
+        """Image and labels as :meth:`load` gives them, and where the file's pixels are in them.
+
+        Points of a frame are stored by their places in its image file. To follow an augmentation
+        of what is returned here they need ``compose(augmentation, matrix)``.
+
+        Returns:
+            Image, labels, and the matrix, float64 (2, 3): of pixels of the image file to pixels of
+            the returned image, see :func:`training.data.resizing.resize_matrix`.
+
+        Raises:
+            DatasetError: if a file cannot be read or the sizes differ.
+        """
         frame = self.frames[index]
         image = cv2.imread(str(frame.image), cv2.IMREAD_COLOR)
         label = cv2.imread(str(frame.label), cv2.IMREAD_UNCHANGED)
@@ -71,11 +91,12 @@ class LabelledFrames:
                 f"{frame.label} is {label.shape}, its image {image.shape[:2]}; labels must be "
                 "one-channel images of the same size"
             )
-        if self.size is not None and image.shape[:2] != self.size:
-            columns_rows = self.size[::-1]
-            image = cv2.resize(image, columns_rows, interpolation=cv2.INTER_AREA)
-            label = cv2.resize(label, columns_rows, interpolation=cv2.INTER_NEAREST_EXACT)
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self._table[label]
+        size = self.size or label.shape
+        matrix = resize_matrix(label.shape, size)
+        if label.shape != size:
+            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+            label = cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self._table[label], matrix
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of all label files and the sizes of all images."""
@@ -99,8 +120,14 @@ class JoinedFrames:
 
     def load(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
         """Image and labels as :meth:`LabelledFrames.load` gives them."""
-        part = int(np.searchsorted(self._ends, index, "right"))
-        return self.parts[part].load(index - int(self._ends[part]) + len(self.parts[part]))
+        part, position = self.place(index)
+        return part.load(position)
+
+    def place(self, index: int) -> tuple[LabelledFrames, int]:
+        """The data set that has a frame, and the frame's position in it."""
+        number = int(np.searchsorted(self._ends, index, "right"))
+        part = self.parts[number]
+        return part, index - int(self._ends[number]) + len(part)
 
     def fingerprint(self) -> str:
         """SHA-256 over the fingerprints of the parts."""

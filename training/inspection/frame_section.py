@@ -12,7 +12,7 @@ from seg3d2d_ros.html_report import table
 from seg3d2d_ros.labels import LabelSpace
 from training.data.intrinsics import Array
 from training.data.manifest import ManifestRow
-from training.inspection.inspected_frame import CELL, InspectedFrame, Projection
+from training.inspection.inspected_frame import InspectedFrame, Projection
 from training.inspection.page_folder import PageFolder
 from training.inspection.pictures import (
     Image,
@@ -25,6 +25,7 @@ from training.inspection.pictures import (
     points_picture,
     shrink,
 )
+from training.projection.scene_projection import CELL
 
 
 def frame_section(
@@ -169,17 +170,20 @@ def _facts(frame: InspectedFrame) -> list[tuple[str, str]]:
 
 
 def _projection_facts(projection: Projection) -> list[tuple[str, str]]:
+    figures = projection.figures
     facts = [
-        ("points", f"{len(projection.visible):,}, visible by the {projection.decided_by}"),
+        ("points", f"{figures.points:,}, visible by {figures.by}"),
         (
-            "coverage",
-            f"{100 * projection.coverage:.2f} % of the pixels have a point, "
-            f"{100 * projection.cell_coverage:.1f} % of the {CELL} x {CELL} cells",
+            "covered",
+            f"{100 * figures.covered:.2f} % of the pixels, "
+            f"{100 * figures.cells:.1f} % of the {CELL} x {CELL} cells",
         ),
     ]
-    if projection.occluded is not None:
-        occluded = f"{100 * projection.occluded:.1f} % of these points lie behind the mesh"
-        facts.append(("hidden", occluded))
+    if figures.occluded is not None:
+        occluded = f"{100 * figures.occluded:.1f} % of the covered pixels"
+        if figures.occluded_cells is not None:
+            occluded += f", {100 * figures.occluded_cells:.1f} % of the covered cells"
+        facts.append(("occluded", occluded))
     if projection.agreement is not None:
         agreement = f"{100 * projection.agreement:.1f} % of the points have their pixel's label"
         facts.append(("agreement", agreement))

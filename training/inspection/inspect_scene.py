@@ -65,7 +65,8 @@ def inspect_scene(
         rerun: whether to write ``scene.rrd`` too.
 
     Raises:
-        DatasetError: if there is no such scene, or Rerun is asked for and not installed.
+        DatasetError: if there is no such scene, `out` holds other things than an earlier page, or
+            Rerun is asked for and not installed.
         LabelSpaceError: if the label space can't be read.
         OSError: if something can't be written.
     """
@@ -75,8 +76,10 @@ def inspect_scene(
         if rerun:
             from training.inspection.recording import SceneRecording
 
-            recording = stack.enter_context(SceneRecording(out / RECORDING, scene))
+            recording = SceneRecording(out / RECORDING, scene)
         folder = PageFolder(out)
+        if recording is not None:
+            stack.enter_context(recording)
         scan = _scan(scene)
         surface = shown_surface(scan, scene.table) if isinstance(scan, Scan) else None
         if recording is not None and surface is not None:
@@ -84,7 +87,7 @@ def inspect_scene(
         inspector = FrameInspector(scene, scan if isinstance(scan, Scan) else None)
         shown = scene.spread(frames)
         point_colors = scan.colors if isinstance(scan, Scan) else None
-        sections, coverages = [], []
+        sections, covered = [], []
         pixels = np.zeros(scene.label_space.num_classes + 1, np.int64)
         for position in tqdm(shown, unit="frame"):
             frame = inspector.inspect(position)
@@ -92,7 +95,7 @@ def inspect_scene(
                 classes = np.minimum(frame.labels, scene.label_space.num_classes)
                 pixels += np.bincount(classes.ravel(), minlength=len(pixels))
             if frame.projection is not None:
-                coverages.append(frame.projection.coverage)
+                covered.append(frame.projection.figures.covered)
             sections.append(frame_section(frame, folder, scene.label_space, point_colors))
             if recording is not None:
                 recording.add_frame(frame)
@@ -110,10 +113,11 @@ def inspect_scene(
         note=_note(scene, scan, surface, cameras),
         thumbnails=_thumbnails(scene, cameras, folder),
         sections=sections,
-        coverages=coverages,
+        covered=covered,
+        points_source=inspector.points_source,
         pixels=pixels,
     )
-    folder.remove_others()
+    folder.finish()
     return Inspection(out / PAGE, len(shown), folder.size(), out / RECORDING if rerun else None)
 
 

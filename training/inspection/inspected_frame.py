@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +20,9 @@ from training.data.manifest import ManifestRow
 from training.data.scan import Scan
 from training.inspection.prepared_scene import InspectedScene
 from training.projection.geometry import FrameGeometry, camera_points
-from training.projection.splat import coverage, splat
-from training.projection.visibility import SurfaceVisibility, visible_by_depth
-from training.projection.visible_points import NO_POINT, VisiblePoints
-
-CELL = 8
-"""Side in pixels of the cells whose coverage is given too: a usual stride of features."""
-DEPTH_IMAGE, MESH = "depth image", "mesh"
+from training.projection.scene_figures import FrameFigures, NotProjectedError
+from training.projection.scene_points import ScenePoints
+from training.projection.visible_points import VisiblePoints
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +33,7 @@ class Projection:
         visible: where and which, near to far.
         depth: of each of them, float32 (K,), metres along the optical axis.
         classes: of each of them, (K,), ids of the label space; None for a scan without labels.
-        decided_by: what says which points are hidden, ``DEPTH_IMAGE`` or ``MESH``.
-        coverage: share of the image's pixels that have a point of their own, 0 to 1.
-        cell_coverage: likewise of cells of 8x8 pixels.
-        occluded: share of the covered pixels whose point lies behind the scan's own mesh; None
-            without a mesh, or where that has decided what is visible.
+        figures: what decided, and what is covered and occluded.
         agreement: share of the points with a class whose pixel's label is the same, among those
             whose pixel has one; None where there is no such point.
     """
@@ -50,10 +41,7 @@ class Projection:
     visible: VisiblePoints
     depth: Array
     classes: npt.NDArray[Any] | None
-    decided_by: str
-    coverage: float
-    cell_coverage: float
-    occluded: float | None
+    figures: FrameFigures
     agreement: float | None
 
 
@@ -67,7 +55,6 @@ class InspectedFrame:
         image: uint8 RGB (H, W, 3); None if it can't be read.
         labels: (H, W), ids of the label space; None where there are none.
         depth: float32 (h, w), metres, 0 = none; None where there is none.
-        geometry: its cameras; None where pose or intrinsics are not known.
         projection: the points that it shows; None where that can't be said.
         missing: a sentence for each of "image", "labels", "depth" and "points" that can't be
             shown: why.
@@ -78,7 +65,6 @@ class InspectedFrame:
     image: npt.NDArray[np.uint8] | None = None
     labels: npt.NDArray[Any] | None = None
     depth: Array | None = None
-    geometry: FrameGeometry | None = None
     projection: Projection | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -89,6 +75,9 @@ class FrameInspector:
     Args:
         scene: of the frames.
         scan: its points; None where there are none.
+
+    Raises:
+        DatasetError: if the scene's name can't be that of a file.
     """
 
     def __init__(self, scene: InspectedScene, scan: Scan | None) -> None:
@@ -97,6 +86,14 @@ class FrameInspector:
         self._classes = None
         if scan is not None and scan.labels is not None:
             self._classes = scene.table[scan.labels]
+        self._points = None
+        if scan is not None and scene.scan_row is not None and scene.rows:
+            self._points = ScenePoints(scene.folder, scene.rows, scene.scan_row, scan)
+
+    @property
+    def points_source(self) -> str | None:
+        """A sentence on where the projected points come from; None where there are none."""
+        return None if self._points is None else self._points.source
 
     def inspect(self, position: int) -> InspectedFrame:
         """Read a frame; what can't be read or projected is said in ``missing``.
@@ -145,47 +142,23 @@ class FrameInspector:
         frame.depth = read_depth(self._scene.folder / frame.row.depth, frame.row)
 
     def _project(self, frame: InspectedFrame) -> None:
-        if frame.row.pose is None:
-            raise DatasetError("The frame has no pose, so no points are projected into it")
-        if frame.row.intrinsics is None:
-            raise DatasetError("The frame has no intrinsics, so no points are projected into it")
-        frame.geometry = FrameGeometry.from_row(frame.row)
-        if self._scan is None:
+        if self._scan is None or self._points is None:
             raise DatasetError("The scene has no points that can be projected")
-        geometry, scan = frame.geometry, self._scan
-        visible, decided_by = self._visible(frame, geometry, scan)
-        height, width = geometry.intrinsics.height, geometry.intrinsics.width
-        occluded = None
-        if decided_by != MESH and scan.faces is not None:
-            occluded = self._surface.share_occluded(visible, geometry)
+        try:
+            points = self._points.of(frame.row)
+        except NotProjectedError as error:
+            more = f" ({error})" if str(error) else ""
+            raise DatasetError(f"No points are projected: {error.reason.value}{more}") from error
+        visible = points.visible
         classes = None if self._classes is None else self._classes[visible.index]
+        pose = FrameGeometry.from_row(frame.row).pose
         frame.projection = Projection(
             visible,
-            camera_points(scan.points[visible.index], geometry.pose)[:, 2],
+            camera_points(self._scan.points[visible.index], pose)[:, 2],
             classes,
-            decided_by,
-            coverage(visible, height, width),
-            float((splat(visible, height, width, CELL) != NO_POINT).mean()),
-            occluded,
+            points.figures,
             self._agreement(frame, visible, classes),
         )
-
-    def _visible(
-        self, frame: InspectedFrame, geometry: FrameGeometry, scan: Scan
-    ) -> tuple[VisiblePoints, str]:
-        if frame.row.depth is None:
-            return self._surface.visible(geometry), MESH
-        if frame.depth is None:
-            raise DatasetError("No points are projected, as the depth image can't be read")
-        try:
-            return visible_by_depth(scan.points, geometry, frame.depth), DEPTH_IMAGE
-        except ValueError as error:
-            raise DatasetError(f"No points are projected: {error}") from error
-
-    @functools.cached_property
-    def _surface(self) -> SurfaceVisibility:
-        assert self._scan is not None
-        return SurfaceVisibility(self._scan)
 
     def _agreement(
         self, frame: InspectedFrame, visible: VisiblePoints, classes: npt.NDArray[Any] | None

@@ -76,7 +76,8 @@ def write_scene_page(
     note: str,
     thumbnails: dict[int, dict[str, str]],
     sections: Sequence[str],
-    coverages: Sequence[float],
+    covered: Sequence[float],
+    points_source: str | None,
     pixels: Any,
 ) -> None:
     """Write ``index.html``.
@@ -89,7 +90,8 @@ def write_scene_page(
         note: on what the figure shows, plain text.
         thumbnails: by number of the frame its "name" and the "file" of its picture.
         sections: of the frames, HTML.
-        coverages: of the frames that have one, 0 to 1.
+        covered: share of the pixels with a point, of the frames that have points, 0 to 1.
+        points_source: a sentence on where the points come from; None where there are none.
         pixels: of the shown frames by class, the last one for none.
 
     Raises:
@@ -106,7 +108,7 @@ def write_scene_page(
         "<h2>Defects</h2>",
         defect_table(scene),
         "<h2>Frames</h2>",
-        f"<p>{_frames_sentence(scene, len(sections), coverages)}</p>",
+        f"<p>{html.escape(_frames_text(scene, len(sections), covered, points_source))}</p>",
         legend if sections else "",
         *sections,
     ]
@@ -165,16 +167,18 @@ def _legend(scene: InspectedScene, points: Any, pixels: Any) -> str:
     return f'<p class="legend">{" ".join(entries)}</p>' if entries else ""
 
 
-def _frames_sentence(scene: InspectedScene, shown: int, coverages: Sequence[float]) -> str:
+def _frames_text(
+    scene: InspectedScene, shown: int, covered: Sequence[float], points_source: str | None
+) -> str:
     if not scene.rows:
         return "The scene has no frames."
     text = f"All {shown} frames are shown." if shown > 1 else "The scene's only frame is shown."
     if shown < len(scene.rows):
         text = f"{shown} of {len(scene.rows)} frames are shown, evenly spread."
-    if coverages:
-        low, mean, high = (100 * f(coverages) for f in (min, np.mean, max))
+    if covered:
+        low, mean, high = (100 * f(covered) for f in (min, np.mean, max))
         text += (
-            f" Projected points cover {mean:.2f} % of their pixels on average ({low:.2f} to "
+            f" {points_source} They cover {mean:.2f} % of the pixels on average ({low:.2f} to "
             f"{high:.2f} %), one pixel for each point; here they are drawn larger."
         )
     return text + " A picture opens in its full size by a click."

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.overlay import blend_overlay
 from training.data.intrinsics import Array
+from training.data.resizing import moved, resize_matrix
 from training.projection.visible_points import VisiblePoints
 
 Image = npt.NDArray[np.uint8]
@@ -78,9 +79,9 @@ def points_picture(image: Image, visible: VisiblePoints, colors: Image) -> Image
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     canvas = np.repeat((grey * _DIMMED).astype(np.uint8)[..., None], 3, 2)
     dot = int(np.clip(round(0.5 * np.sqrt(height * width / max(len(visible), 1))), *_DOTS))
-    # pixel centres at integers: the corners stay at -0.5
-    column = np.floor((visible.u + 0.5) * (width / image.shape[1]) - dot / 2 + 0.5).astype(np.intp)
-    row = np.floor((visible.v + 0.5) * (height / image.shape[0]) - dot / 2 + 0.5).astype(np.intp)
+    u, v = moved(resize_matrix(image.shape[:2], (height, width)), visible.u, visible.v)
+    # of the dot's first pixel
+    column, row = (np.floor(place - dot / 2 + 1).astype(np.intp) for place in (u, v))
     top = np.zeros((height, width), np.intp)  # 1 + the dot's point, 0 = none
     # The last assignment to a pixel stays, so that of the nearest point comes last.
     order = np.arange(len(visible))[::-1]

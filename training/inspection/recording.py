@@ -13,6 +13,7 @@ import numpy as np
 
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
+from training.data.resizing import Affine, moved, resize_matrix
 from training.inspection.inspected_frame import InspectedFrame, Projection
 from training.inspection.pictures import class_colors, jpeg, shrink
 from training.inspection.prepared_scene import InspectedScene
@@ -47,14 +48,14 @@ class SceneRecording:
         self._path = path
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
         self._scene = scene
-
-    def __enter__(self) -> SceneRecording:
-        rr, scene = self._rr, self._scene
-        self._stream = rr.RecordingStream("seg3d2d", recording_id=scene.name)
-        if not rr.is_enabled(self._stream):
+        self._stream = rerun.RecordingStream("seg3d2d", recording_id=scene.name)
+        if not rerun.is_enabled(self._stream):
             raise DatasetError(
                 "--rerun can't record, as the environment variable RERUN turns Rerun off; unset it"
             )
+
+    def __enter__(self) -> SceneRecording:
+        rr, scene = self._rr, self._scene
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._stream.save(self._temporary)
         classes = [(c.id, c.name, c.color) for c in scene.label_space.classes]
@@ -112,13 +113,13 @@ class SceneRecording:
             labels = shrink(frame.labels, ids=True)
             self._log(f"{_IMAGE}/labels", rr.SegmentationImage(labels, opacity=0.5))
         if frame.projection is not None:
-            scale = np.array([width / frame.image.shape[1], height / frame.image.shape[0]])
-            self._add_points(frame.projection, scale)
+            matrix = resize_matrix(frame.image.shape[:2], (height, width))
+            self._add_points(frame.projection, matrix)
         self._add_depth(frame)
 
-    def _add_points(self, projection: Projection, scale: Any) -> None:
+    def _add_points(self, projection: Projection, matrix: Affine) -> None:
         visible = projection.visible
-        places = (np.stack([visible.u, visible.v], 1) + 0.5) * scale
+        places = np.stack(moved(matrix, visible.u, visible.v), 1) + np.float32(0.5)
         look: dict[str, Any] = {"radii": 1.0}
         if projection.classes is not None:
             look["colors"] = class_colors(projection.classes, self._scene.label_space)

@@ -64,10 +64,11 @@ def _project(arguments: argparse.Namespace) -> int:
         arguments.refuse("--rule and --tolerance are not for --legacy, which is a rule of its own")
     from training.projection.depth_test import DepthTolerance
     from training.projection.project_scenes import project_scenes
+    from training.projection.scene_points import VISIBLE_POINTS
     from training.projection.scene_projection import ProjectionRule
 
     tolerance = DepthTolerance(*(arguments.tolerance or ()))
-    folder = "legacy_maps" if arguments.legacy else "visible_points"
+    folder = "legacy_maps" if arguments.legacy else VISIBLE_POINTS
     projected = project_scenes(
         arguments.prepared,
         arguments.out or arguments.prepared / folder,

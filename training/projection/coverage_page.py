@@ -14,6 +14,7 @@ import numpy as np
 from seg3d2d_ros.html_report import data_uri, write_page
 from training.projection.coverage import PUBLISHED_COVERAGE, figures_of, summarise
 from training.projection.example_overlays import ExampleOverlay, PointColors, draw_overlays
+from training.projection.rule_text import rule_text
 from training.projection.scene_figures import SceneFigures
 from training.projection.scene_projection import (
     CELL,
@@ -21,6 +22,7 @@ from training.projection.scene_projection import (
     ProjectionJob,
     ProjectionRule,
 )
+from training.projection.visibility import SurfaceVisibility
 
 REPORT = "report.html"
 _PICTURES = 8
@@ -51,7 +53,7 @@ def write_coverage_page(
     colors = PointColors(prepared)
     body = [
         "<h2>Splits</h2>",
-        _figures_table("split", summarise(scenes), _published()),
+        _figures_table("split", summarise(scenes), _published(rule)),
         f"<p>{html.escape(_explanation(rule))}</p>",
         _reasons(scenes),
         _notes(scenes),
@@ -63,40 +65,34 @@ def write_coverage_page(
     write_page(
         out / REPORT,
         title=f"Points in the images of {prepared.resolve().name}",
-        introduction=f"{count} frames of {len(scenes)} scenes, {_rule_text(rule)}.",
+        introduction=f"{count} frames of {len(scenes)} scenes, {rule_text(rule)}.",
         body="\n".join(part for part in body if part),
     )
 
 
-def _rule_text(rule: ProjectionRule) -> str:
-    if rule.legacy:
-        return "projected by the rule of the published distillation code"
-    tolerance = f"within {rule.tolerance.metres:g} m"
-    if rule.tolerance.share:
-        tolerance += f" or {100 * rule.tolerance.share:g} %"
-    return {
-        "auto": f"visible by depth, or where there is none by the scan's mesh, {tolerance}",
-        "depth": f"visible by depth, {tolerance}",
-        "mesh": f"visible by the scan's mesh, {tolerance}",
-    }[rule.visibility]
-
-
 def _explanation(rule: ProjectionRule) -> str:
     text = (
-        "Coverage: share of the image's pixels that have a point of their own, the mean over "
+        "Covered: share of the image's pixels that have a point of their own, the mean over "
         f"frames. Cells: share of the feature cells of {CELL} x {CELL} pixels that have a point. "
-        "Occluded: share of those covered whose point lies behind the scan's own mesh as seen from "
-        f"the camera, found by rays in up to {LOOKED_THROUGH} frames of each scene that has faces. "
-        "The published shares are said to be of pixels, but a scan has too few points for that "
-        "without the dilation to 3 x 3 pixels that the published code does: they compare with the "
-        "cells of its rule."
+        "Occluded: share of those covered whose point lies more than "
+        f"{100 * SurfaceVisibility.HIDDEN_M:g} cm behind the scan's own mesh as seen from the "
+        f"camera, found by rays in up to {LOOKED_THROUGH} frames of each scene whose scan has "
+        "faces; not where that mesh has decided itself what is visible."
     )
     if rule.legacy:
-        return text + " Pixels are counted before the published dilation, cells after it."
+        text += (
+            " Pixels are counted before the published dilation to 3 x 3 pixels, cells after it. "
+            "The rows 'as published' are what the paper on 3D-to-2D distillation gives for the "
+            "whole of ScanNet and S3DIS. It says that they are shares of pixels, but a scan has "
+            "too few points for that without the dilation: they compare with these cells."
+        )
     return text
 
 
-def _published() -> list[tuple[str, float]]:
+def _published(rule: ProjectionRule) -> list[tuple[str, float]]:
+    """Shares that the paper gives, for the one rule whose cells compare with them."""
+    if not rule.legacy:
+        return []
     return [(f"{name}, as published", value) for name, value in PUBLISHED_COVERAGE.items()]
 
 
@@ -110,7 +106,7 @@ def _figures_table(
             "frames",
             "projected",
             "by",
-            "coverage, %",
+            "covered, %",
             "cells, %",
             "occluded of pixels, %",
             "occluded of cells, %",
@@ -124,7 +120,7 @@ def _figures_table(
             f"{figures['frames']:,}",
             f"{figures['projected']:,}",
             by or "-",
-            _number(figures["coverage"]),
+            _number(figures["covered"]),
             _bar(figures["cells"]),
             _number(figures["occluded"]),
             _number(figures["occluded_cells"]),

@@ -17,7 +17,9 @@ from training.data.defects import DefectError
 from training.data.frame_checks import decode, read_bytes
 from training.data.manifest import LABEL_SPACE, ManifestRow, read_description
 from training.data.open_scan import open_scan
+from training.data.resizing import resize_matrix
 from training.data.scan import Scan
+from training.projection.feature_grid import FeatureGrid
 from training.projection.legacy_file import LegacyMapsFile
 from training.projection.scene_projection import ProjectionJob
 from training.projection.splat import splat
@@ -126,9 +128,7 @@ def _index_map(job: ProjectionJob, row: ManifestRow, height: int) -> npt.NDArray
         columns = np.arange(WIDTH) * cells.shape[1] // WIDTH
         return cells[rows[:, None], columns]
     file = VisiblePointsFile(job.file)
-    image_height, image_width = file.size(row.frame)
-    x, y = WIDTH / image_width, height / image_height
-    # corners stay corners
-    matrix = [[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5]]
-    dots = splat(file.load(row.frame), height, WIDTH, _DOT, matrix=matrix)
+    matrix = resize_matrix(file.size(row.frame), (height, WIDTH))
+    visible = file.load(row.frame)
+    dots = splat(visible, height, WIDTH, FeatureGrid.from_edges(_DOT), matrix=matrix)
     return dots.repeat(_DOT, 0).repeat(_DOT, 1)[:height, :WIDTH]

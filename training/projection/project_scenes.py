@@ -53,7 +53,7 @@ class ProjectedScenes:
                 f"{figures['scenes']} scenes projected"
             )
             if figures["projected"]:
-                line += f", {figures['coverage']:.2f} % of the pixels covered"
+                line += f", {figures['covered']:.2f} % of the pixels covered"
             if figures["occluded"] is not None:
                 line += f", {figures['occluded']:.2f} % of these by an occluded point"
             lines.append(line)

@@ -41,17 +41,18 @@ class FrameFigures:
         name: of the frame.
         by: what decided about visibility: depth, mesh, or published.
         points: number of visible points; of cells with a point by the published rule.
-        coverage: share of the image's pixels that have a point of their own.
-        cells: share of the feature cells of 8 pixels that have a point.
-        occluded: share of the covered pixels whose point the scan's mesh hides; None where it was
-            not looked at.
+        covered: share of the image's pixels that have a point of their own.
+        cells: share of the feature cells of 8 x 8 pixels that have a point.
+        occluded: share of the covered pixels whose point the scan's mesh hides, seen from the
+            camera; None where that was not counted, no pixel is covered, the scan has no faces, or
+            the mesh itself has decided what is visible, which would only confirm itself.
         occluded_cells: likewise of the covered cells.
     """
 
     name: str
     by: str
     points: int
-    coverage: float
+    covered: float
     cells: float
     occluded: float | None = None
     occluded_cells: float | None = None

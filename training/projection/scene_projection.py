@@ -19,6 +19,7 @@ from training.data.depth_images import read_depth
 from training.data.manifest import ManifestRow, ScanRow
 from training.data.scan import Scan
 from training.projection.depth_test import DepthTolerance
+from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry
 from training.projection.legacy import LegacyMap, legacy_map, legacy_pixel_map
 from training.projection.scene_figures import (
@@ -27,7 +28,7 @@ from training.projection.scene_figures import (
     NotProjectedError,
 )
 from training.projection.scene_file import scene_path
-from training.projection.splat import splat
+from training.projection.splat import share_covered, splat
 from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_file import (
     MAX_SIZE,
@@ -128,7 +129,8 @@ class SceneProjection:
 
         Args:
             row: the frame.
-            look_through: whether to count the occluded points, where the scan has faces.
+            look_through: whether to count the occluded points, where the scan has faces and the
+                mesh has not decided what is visible.
 
         Returns:
             What is stored of it, a LegacyMap by the published rule; its cameras; and what was
@@ -166,14 +168,14 @@ class SceneProjection:
             except DefectError as error:
                 raise NotProjectedError(NotProjected.OUTSIDE, str(error)) from error
             pixels = splat(visible, height, width)
-            cells = splat(visible, height, width, CELL)
+            cells = splat(visible, height, width, FeatureGrid.from_edges(CELL))
             count = len(visible)
-        figures = FrameFigures(row.frame, by, count, _covered(pixels), _covered(cells))
-        if look_through and self._scan.faces is not None:
+        figures = FrameFigures(row.frame, by, count, share_covered(pixels), share_covered(cells))
+        if look_through and self._scan.faces is not None and by != "mesh":
             figures = replace(
                 figures,
-                occluded=self._occluded(pixels, geometry),
-                occluded_cells=self._occluded(cells, geometry),
+                occluded=self._surface.share_occluded(pixels, geometry),
+                occluded_cells=self._surface.share_occluded(cells, geometry),
             )
         return frame, geometry, figures
 
@@ -217,11 +219,6 @@ class SceneProjection:
         pixels = legacy_pixel_map(self._scan.points, geometry.pose, geometry.intrinsics, depth)
         return legacy_map(pixels), np.where(pixels == 0, np.uint32(NO_POINT), pixels)
 
-    def _occluded(self, index_map: Map, geometry: FrameGeometry) -> float | None:
-        """Share of the covered places whose point the mesh hides; None where none is covered."""
-        index = index_map[index_map != NO_POINT]
-        return float(self._surface.occluded(index, geometry).mean()) if len(index) else None
-
 
 def _encode(visible: VisiblePoints, geometry: FrameGeometry, row: ManifestRow) -> StoredFrame:
     try:
@@ -233,7 +230,3 @@ def _encode(visible: VisiblePoints, geometry: FrameGeometry, row: ManifestRow) -
             f"the scan of '{row.scene}' has points that lie outside of the image of the frame "
             f"'{row.frame}', which can't be stored ({error})",
         ) from error
-
-
-def _covered(index_map: Map) -> float:
-    return float((index_map != NO_POINT).mean())

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from training.data.intrinsics import Array
 from training.projection.compilation import FLOAT, FLOATS, INDEX_ROWS_OUT, INDICES, compiled, floats
+from training.projection.feature_grid import PIXELS, FeatureGrid
 from training.projection.visible_points import NO_POINT, VisiblePoints
 
 _ZERO = np.float32(0)
@@ -19,38 +20,36 @@ def splat(
     visible: VisiblePoints,
     height: int,
     width: int,
-    stride: int = 1,
+    grid: FeatureGrid = PIXELS,
     *,
-    first_centre: float | None = None,
     matrix: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.uint32]:
     """The nearest point of each feature cell.
 
     A cell holds the points that are nearest to its feature's centre: that of the point (u, v) is
-    column floor((u - first_centre) / stride + 1/2), and the row likewise. Points outside the image
-    are in none.
+    column floor((u - grid.first_centre) / grid.stride + 1/2), and the row likewise. Points outside
+    the image are in none.
 
     Args:
         visible: points of the frame, from near to far.
         height: of the image that the network sees, pixels: the crop, where there is one.
         width: likewise.
-        stride: pixels from one feature to the next.
-        first_centre: pixel at which the first feature's centre lies: 0 for networks that resize
-            with aligned corners (473 = 8 * 59 + 1, feature i at pixel 8 i); (stride - 1) / 2, where
-            cells start at the image's edge, if it is None.
-        matrix: (2, 3) affine map of pixels of the frame to pixels of the image that the network
-            sees, centres at integers: that of the augmentation; None for the frame itself.
+        grid: where the network's features lie; by default each pixel is a cell.
+        matrix: (2, 3) affine map of pixels of the frame's image file to pixels of the image that
+            the network sees, centres at integers; None for the image as it is in the file. Where
+            frames are resized when they are loaded, it is not the augmentation's alone but
+            ``compose(augmentation, resizing)``, see :mod:`training.data.resizing`.
 
     Returns:
-        uint32 (ceil(height / stride), ceil(width / stride)): indices of the scan's points,
-        ``NO_POINT`` where no point lies.
+        uint32 of ``grid.shape(height, width)``: indices of the scan's points, ``NO_POINT`` where no
+        point lies.
 
     Raises:
-        ValueError: if u, v and index are not equally many.
+        ValueError: if the grid doesn't fit the image, see :meth:`FeatureGrid.shape`, or u, v and
+            index are not equally many.
     """
-    rows, columns = -(-height // stride), -(-width // stride)
-    if first_centre is None:
-        first_centre = (stride - 1) / 2
+    rows, columns = grid.shape(height, width)
+    stride, first_centre = grid.stride, grid.first_centre
     u, v = visible.u, visible.v
     if matrix is not None:
         (a, b, c), (d, e, f) = np.asarray(matrix, np.float32)
@@ -98,6 +97,6 @@ def _fill_cells(
             cells[int(row), int(column)] = index[k]
 
 
-def coverage(visible: VisiblePoints, height: int, width: int) -> float:
-    """Share of an image's pixels that have a point of their own, without any dilation."""
-    return float((splat(visible, height, width) != NO_POINT).mean())
+def share_covered(index_map: npt.NDArray[np.uint32]) -> float:
+    """Share of a map's pixels or cells that have a point, 0 to 1."""
+    return float((index_map != NO_POINT).mean())

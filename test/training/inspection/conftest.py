@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
@@ -121,3 +122,56 @@ def prepared(tmp_path_factory, repository):
         [label for _, _, label in written],
         LabelSpace.load(labels),
     )
+
+
+class Page(HTMLParser):
+    """Addresses, and the text of each frame's section; that of the rest is under None."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.addresses, self.tags, self.text = [], set(), {None: ""}
+        self.pictures = {None: []}
+        self.section, self.inside = None, []
+        self.html = (folder / "index.html").read_text(encoding="utf-8")
+        self.feed(self.html)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.add(tag)
+        self.addresses += [values[name] for name in ("src", "href") if values.get(name)]
+        if tag == "section":
+            self.section = int(values["id"].removeprefix("frame-"))
+            self.text[self.section], self.pictures[self.section] = "", []
+        if tag == "img" and "src" in values:
+            self.pictures[self.section].append(values["src"])
+        self.inside.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.inside and self.inside.pop() != tag:
+            pass
+        if tag == "section":
+            self.section = None
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self.inside):
+            self.text[self.section] += " " + data
+
+
+@pytest.fixture(scope="session")
+def page_of():
+    """Reads the page of a folder."""
+    return Page
+
+
+@pytest.fixture(scope="session")
+def inspection(prepared, tmp_path_factory):
+    """A page of all frames of the scene "room", where `project` has stored nothing."""
+    from training.inspection.inspect_scene import inspect_scene
+
+    out = tmp_path_factory.mktemp("page")
+    return inspect_scene(prepared.folder, "room", out / "deep" / "room", frames=7)
+
+
+@pytest.fixture(scope="session")
+def page(inspection):
+    return Page(inspection.page.parent)

@@ -6,67 +6,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
 import pytest
 
 from training.__main__ import main
-from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ScanRow, write_manifest, write_scans
 from training.data.scan import Scan, write_ply
-from training.inspection.inspected_frame import FrameInspector
-from training.inspection.prepared_scene import open_scene
-from training.projection.geometry import FrameGeometry
-from training.projection.visibility import SurfaceVisibility, share_occluded, visible_by_depth
 
 inspect_scene = pytest.importorskip("training.inspection.inspect_scene").inspect_scene
-
-
-class Page(HTMLParser):
-    """Addresses, and the text of each frame's section; that of the rest is under None."""
-
-    def __init__(self, folder):
-        super().__init__()
-        self.addresses, self.tags, self.text = [], set(), {None: ""}
-        self.pictures = {None: []}
-        self.section, self.inside = None, []
-        self.html = (folder / "index.html").read_text(encoding="utf-8")
-        self.feed(self.html)
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        self.tags.add(tag)
-        self.addresses += [values[name] for name in ("src", "href") if values.get(name)]
-        if tag == "section":
-            self.section = int(values["id"].removeprefix("frame-"))
-            self.text[self.section], self.pictures[self.section] = "", []
-        if tag == "img" and "src" in values:
-            self.pictures[self.section].append(values["src"])
-        self.inside.append(tag)
-
-    def handle_endtag(self, tag):
-        while self.inside and self.inside.pop() != tag:
-            pass
-        if tag == "section":
-            self.section = None
-
-    def handle_data(self, data):
-        if not {"script", "style"} & set(self.inside):
-            self.text[self.section] += " " + data
-
-
-@pytest.fixture(scope="module")
-def inspection(prepared, tmp_path_factory):
-    out = tmp_path_factory.mktemp("page")
-    return inspect_scene(prepared.folder, "room", out / "deep" / "room", frames=7)
-
-
-@pytest.fixture(scope="module")
-def page(inspection):
-    return Page(inspection.page.parent)
 
 
 def test_all_frames_are_listed_with_the_pictures_they_have(page):
@@ -110,78 +60,11 @@ def test_page_and_pictures_stay_small(inspection):
     assert inspection.size < 15e6
 
 
-def shown_value(text, pattern):
-    return float(re.search(r"([\d.]+) % " + pattern, text)[1])
-
-
-def visible_points(prepared, k):
-    geometry = FrameGeometry.from_row(prepared.rows[k])
-    if prepared.rows[k].depth is None:
-        return SurfaceVisibility(prepared.scan).visible(geometry), "mesh"
-    return visible_by_depth(prepared.scan.points, geometry, prepared.depths[k]), "depth image"
-
-
-@pytest.mark.parametrize("number", [1, 3, 7])
-def test_coverage_and_agreement_are_those_of_an_independent_count(prepared, page, number):
-    visible, by = visible_points(prepared, number - 1)
-    table = prepared.space.lookup("nyu40")
-    labels = table[prepared.labels[number - 1]]
-    filled, cells, right, both = set(), set(), 0, 0
-    for u, v, index in zip(visible.u, visible.v, visible.index, strict=True):
-        column, row = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
-        filled.add((column, row))
-        cells.add((column // 8, row // 8))
-        of_point, of_pixel = table[prepared.scan.labels[index]], labels[row, column]
-        if of_point != 255 and of_pixel != 255:
-            both += 1
-            right += of_point == of_pixel
-    text = page.text[number]
-    wanted = 100 * len(filled) / (120 * 90)
-    assert wanted > 5
-    assert shown_value(text, "of the pixels have a point") == pytest.approx(wanted, abs=0.0051)
-    wanted = 100 * len(cells) / (15 * 12)  # 90 pixels are eleven cells and a quarter
-    assert shown_value(text, "of the 8 x 8 cells") == pytest.approx(wanted, abs=0.051)
-    wanted = 100 * right / both
-    assert shown_value(text, "of the points have their pixel") == pytest.approx(wanted, abs=0.051)
-    assert f"{len(visible):,}, visible by the {by}" in text
-
-
-@pytest.mark.parametrize("number", [1, 7])
-def test_coverage_is_a_little_below_that_of_a_plain_depth_test(prepared, page, number):
-    row, depth = prepared.rows[number - 1], prepared.depths[number - 1].astype(np.float64)
-    camera = Intrinsics.from_row(row.intrinsics)
-    depth_camera = Intrinsics.from_row(row.depth_intrinsics)
-    pose = np.array(row.pose).reshape(4, 4)
-    filled = set()
-    for x, y, z in (prepared.scan.points.astype(np.float64) - pose[:3, 3]) @ pose[:3, :3]:
-        if z < 0.05:
-            continue
-        (u, v), (i, j) = (
-            np.floor((c.fx * x / z + c.cx + 0.5, c.fy * y / z + c.cy + 0.5)).astype(int)
-            for c in (camera, depth_camera)
-        )
-        inside = 0 <= i < depth_camera.width and 0 <= j < depth_camera.height
-        if inside and depth[j, i] > 0 and abs(z - depth[j, i]) < 0.05:
-            filled.add((u, v))
-    filled = [(u, v) for u, v in filled if 0 <= u < 120 and 0 <= v < 90]
-    shown = shown_value(page.text[number], "of the pixels have a point")
-    # which also takes points next to edges of things
-    assert 0.75 < shown / (100 * len(filled) / (120 * 90)) < 1
-
-
-def test_points_behind_the_mesh_are_counted(prepared, page):
-    visible, _ = visible_points(prepared, 0)
-    geometry = FrameGeometry.from_row(prepared.rows[0])
-    wanted = 100 * share_occluded(visible, geometry, prepared.scan)
-    assert shown_value(page.text[1], "of these points lie") == pytest.approx(wanted, abs=0.051)
-    assert "lie behind the mesh" not in page.text[3]
-
-
 def test_what_is_missing_is_said(page):
     assert "The frame has no label image." in page.text[2]
     assert "The frame has no depth image." in page.text[3]
-    assert "visible by the mesh" in page.text[3]
-    assert "The frame has no pose, so no points are projected into it." in page.text[4]
+    assert "visible by mesh" in page.text[3]
+    assert "No points are projected: no pose." in page.text[4]
     assert "no pose" in page.text[5] and "no intrinsics" in page.text[5]
     assert "gone.jpg can't be read" in page.text[6]
     rest = page.text[None]
@@ -203,7 +86,9 @@ def test_counts_of_the_scan_are_true(prepared, page):
         assert name in page.text[None]
 
 
-def test_the_same_scene_gives_the_same_files_and_old_pictures_go(prepared, inspection, tmp_path):
+def test_the_same_scene_gives_the_same_files_and_old_pictures_go(
+    prepared, inspection, tmp_path, page_of
+):
     again = inspect_scene(prepared.folder, "room", tmp_path, frames=7)
     assert again.page.read_bytes() == inspection.page.read_bytes()
     for path in (inspection.page.parent / "pictures").iterdir():
@@ -211,18 +96,18 @@ def test_the_same_scene_gives_the_same_files_and_old_pictures_go(prepared, inspe
     (tmp_path / "pictures" / "own.jpg").write_bytes(b"mine")
     few = inspect_scene(prepared.folder, "room", tmp_path, frames=2)
     assert few.frames == 2
-    small = Page(tmp_path)
+    small = page_of(tmp_path)
     assert set(small.pictures) == {None, 1, 7}
     names = {path.name for path in (tmp_path / "pictures").iterdir()}
     assert "own.jpg" in names and "0001_points.jpg" in names and "0004_labels.jpg" not in names
     assert "2 of 7 frames are shown, evenly spread." in small.text[None]
 
 
-def test_a_cloud_without_labels_shows_its_own_colours(prepared, tmp_path):
+def test_a_cloud_without_labels_shows_its_own_colours(prepared, tmp_path, page_of):
     inspect_scene(prepared.folder, "cloud", tmp_path)
-    page = Page(tmp_path)
+    page = page_of(tmp_path)
     assert "Projected points, in their own colours" in page.text[1]
-    assert "The scan is a cloud without faces" in page.text[2]
+    assert "No points are projected: no depth image, and the scan has no faces." in page.text[2]
     assert "All of the cloud's" in page.text[None] and "no labels" in page.text[None]
     assert "not listed by scene" in page.text[None]
 
@@ -231,9 +116,9 @@ def test_a_cloud_without_labels_shows_its_own_colours(prepared, tmp_path):
     ("scene", "wanted"),
     [("no_scan", "There is no scan to draw."), ("damaged", "is no readable PLY file")],
 )
-def test_a_scene_without_points(prepared, tmp_path, scene, wanted):
+def test_a_scene_without_points(prepared, tmp_path, scene, wanted, page_of):
     inspect_scene(prepared.folder, scene, tmp_path)
-    page = Page(tmp_path)
+    page = page_of(tmp_path)
     assert wanted in page.text[None]
     assert "plotly.js v" not in page.html  # there is nothing to draw
 
@@ -245,7 +130,7 @@ def test_a_damaged_manifest_is_one_sentence(prepared, tmp_path):
         inspect_scene(tmp_path, "room", tmp_path / "out")
 
 
-def test_scans_and_labels_that_can_not_be_used_are_named(prepared, tmp_path):
+def test_scans_and_labels_that_can_not_be_used_are_named(prepared, tmp_path, page_of):
     points = prepared.scan.points[:100].copy()
     points[3] = np.nan
     write_ply(tmp_path / "room.ply", Scan(points, prepared.scan.colors[:100]))
@@ -257,24 +142,11 @@ def test_scans_and_labels_that_can_not_be_used_are_named(prepared, tmp_path):
     space = prepared.folder / "label_space.yaml"
     (tmp_path / "label_space.yaml").write_bytes(space.read_bytes())
     inspect_scene(tmp_path, "room", tmp_path / "out")
-    page = Page(tmp_path / "out")
+    page = page_of(tmp_path / "out")
     assert "1 of its 100 points are not finite numbers." in page.text[None]
     assert "label.tiff is of shape (90, 120) and type float32" in page.text[1]
     assert "no.png can't be read" in page.text[1]
     assert "only frame is shown" in page.text[None]
-
-
-def test_an_unreadable_depth_image_is_not_replaced_by_the_mesh(prepared, tmp_path):
-    scene = open_scene(prepared.folder, "room")
-    inspector = FrameInspector(scene, prepared.scan)
-    scene.rows[0] = replace(scene.rows[0], depth="no.png")
-    frame = inspector.inspect(0)
-    assert frame.projection is None
-    assert frame.missing["points"] == "No points are projected, as the depth image can't be read."
-    scene.rows[0] = replace(prepared.rows[0], depth="0_label.png")
-    assert "no one-channel image of 16 bits" in inspector.inspect(0).missing["depth"]
-    scene.rows[0] = replace(prepared.rows[0], depth_intrinsics=[99, 60, 50, 50, 40, 30])
-    assert "80x60 pixels, its intrinsics are for 99x60" in inspector.inspect(0).missing["points"]
 
 
 def test_an_unknown_scene_is_one_sentence(prepared, tmp_path, capsys):

@@ -41,7 +41,8 @@ def test_the_recording_holds_mesh_cameras_and_frames(prepared, tmp_path):
     out = tmp_path / "out"
     arguments = ["inspect", str(prepared.folder), "room", "--out", str(out), "--rerun"]
     assert main([*arguments, "--frames", "7"]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["index.html", "pictures", "scene.rrd"]
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["index.html", "pictures", "pictures.txt", "scene.rrd"]
     chunks = chunks_of(out / "scene.rrd")
     entities = {chunk.entity_path for chunk in chunks}
     assert {"/world/scan/colors", "/world/scan/labels"} <= entities

@@ -4,10 +4,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from training.data.augmentation import AugmentationConfig, apply_warp, draw_warp
+from training.data.augmentation import (
+    AugmentationConfig,
+    apply_warp,
+    augment_with_matrix,
+    draw_warp,
+)
+from training.data.labelled_frames import LabelledFrame, LabelledFrames
+from training.data.resizing import compose
+from training.projection.feature_grid import PIXELS, FeatureGrid
 from training.projection.splat import splat
 from training.projection.visible_points import NO_POINT, PointsInImage, VisiblePoints
 
@@ -63,14 +72,16 @@ def test_the_point_of_a_pixel_is_the_one_that_image_and_label_show(seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("stride", "first_centre"), [(4, None), (8, None), (8, 0.0)])
-def test_the_point_of_a_feature_is_one_that_its_cell_of_the_label_shows(seed, stride, first_centre):
+@pytest.mark.parametrize(
+    "grid", [FeatureGrid.from_edges(4), FeatureGrid.from_edges(8), FeatureGrid.aligned_corners(8)]
+)
+def test_the_point_of_a_feature_is_one_that_its_cell_of_the_label_shows(seed, grid):
     image, ids, points = pixels_with_their_ids()
     size = (97, 113)
     matrix = draw_warp(ids.shape, size, config=CONFIG, rng=np.random.default_rng(seed))
     _, moved_ids = apply_warp(image, ids, matrix, size, unlabeled=OUTSIDE)
-    cells = splat(points, *size, stride, first_centre=first_centre, matrix=matrix)
-    start = (stride - 1) / 2 if first_centre is None else first_centre
+    cells = splat(points, *size, grid, matrix=matrix)
+    stride, start = grid.stride, grid.first_centre
     compared = 0
     for row, column in np.argwhere(cells != NO_POINT):
         # pixels that the cell has a part of
@@ -112,3 +123,90 @@ def test_the_nearest_point_wins_after_the_warp_too():
     assert made[1, 3] == 8
     assert made[1, 8] == 5
     assert (made != NO_POINT).sum() == 2
+
+
+FILE_WIDTH, FILE_HEIGHT = 162, 121
+BLOCK = (40, 54)
+"""Rows and columns of the parts of the file's label image that have one label."""
+GEOMETRY_ALONE = AugmentationConfig(
+    scale=(1.0, 1.6),
+    aspect=1.1,
+    rotation=5.0,
+    brightness=1.0,
+    contrast=1.0,
+    saturation=(1.0, 1.0),
+    hue=0.0,
+    white_balance=1.0,
+    gamma=1.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
+    grey=0.0,
+)
+
+
+@pytest.fixture(scope="module")
+def resized_frames(tmp_path_factory):
+    """A frame that its protocol resizes to another aspect, and points of known place and label."""
+    folder = tmp_path_factory.mktemp("frames")
+    v, u = np.mgrid[:FILE_HEIGHT, :FILE_WIDTH]
+    labels = (1 + v // BLOCK[0] * 3 + u // BLOCK[1]).astype(np.uint8)
+    cv2.imwrite(str(folder / "image.png"), np.stack([np.zeros_like(u), v, u], -1).astype(np.uint8))
+    cv2.imwrite(str(folder / "label.png"), labels)
+    frame = LabelledFrame("scene", "0", folder / "image.png", folder / "label.png")
+    frames = LabelledFrames("train", [frame], np.arange(65536, dtype=np.uint16), (60, 96))
+    rng = np.random.default_rng(0)
+    u = rng.uniform(-0.5, FILE_WIDTH - 0.5, 4000).astype(np.float32)
+    v = rng.uniform(-0.5, FILE_HEIGHT - 0.5, 4000).astype(np.float32)
+    points = VisiblePoints(u, v, np.arange(4000, dtype=np.uint32))
+    return frames, points, labels[np.rint(v).astype(int), np.rint(u).astype(int)]
+
+
+def to_edges(points):
+    """How far points lie from where the file's labels change, pixels."""
+    v, u = (
+        np.abs((place + 0.5 + side / 2) % side - side / 2)
+        for place, side in ((points.v, BLOCK[0]), (points.u, BLOCK[1]))
+    )
+    return np.minimum(u, v)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "grid",
+    [
+        PIXELS,
+        FeatureGrid.from_edges(4),
+        FeatureGrid.from_edges(8),
+        FeatureGrid.aligned_corners(8),
+    ],
+)
+def test_points_keep_their_label_through_resizing_and_augmentation(resized_frames, seed, grid):
+    frames, points, own_labels = resized_frames
+    image, labels, resizing = frames.load_with_matrix(0)
+    assert labels.shape == (60, 96)
+    crop = (73, 89)
+    rng = np.random.default_rng(seed)
+    image, labels, augmentation = augment_with_matrix(
+        image, labels, crop, config=GEOMETRY_ALONE, rng=rng, unlabeled=OUTSIDE
+    )
+    matrix = compose(augmentation, resizing)
+    cells = splat(points, *crop, grid, matrix=matrix)
+    row, column = np.nonzero(cells != NO_POINT)
+    index = cells[row, column]
+    place = np.stack([row, column], 1) * grid.stride + np.floor(grid.first_centre)
+    row, column = np.minimum(place, np.array(crop) - 1).astype(int).T
+    # from the pixel in the middle of the cell to the point, and half a pixel of each rounding: of
+    # the augmentation, of the resize (two pixels of the file at most)
+    per_pixel = np.abs(np.linalg.inv(matrix[:, :2])).sum(1).max()
+    reach = (grid.stride / 2 + 1) * per_pixel + 2.5
+    shown = labels[row, column]
+    inside = (shown != OUTSIDE) & (to_edges(points)[index] > reach)
+    assert inside.sum() > 0.05 * cells.size
+    np.testing.assert_array_equal(shown[inside], own_labels[index][inside])
+    seen = image[row, column, :2].astype(float)  # columns and rows of the file, as it was resized
+    off = np.abs(seen - np.stack([points.u[index], points.v[index]], 1))
+    assert off[inside].max() <= reach
+    if grid is PIXELS:  # no systematic offset
+        signed = (seen - np.stack([points.u[index], points.v[index]], 1))[inside]
+        assert np.abs(signed.mean(0)).max() < 0.25

@@ -19,6 +19,7 @@ from training.projection.depth_test import (
     DepthTolerance,
     on_measured_surface,
 )
+from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import NEAR_M, FrameGeometry
 from training.projection.near_to_far import near_to_far
 from training.projection.splat import splat
@@ -130,11 +131,13 @@ def test_places_of_any_kind_are_splat_without_writing_outside():
     u, v = (a.ravel() for a in np.meshgrid(values, values))
     visible = VisiblePoints(u, v, np.arange(len(u), dtype=np.uint32))
     for stride in (1, 2, 8):
-        for first_centre in (None, 0.0, 1e30, np.nan, np.inf):
-            made = splat(visible, 4, 4, stride, first_centre=first_centre)
-            in_image = (u >= -0.5) & (u < 3.5) & (v >= -0.5) & (v < 3.5)
+        for first_centre in ((stride - 1) / 2, 0.0, 1e30, np.nan, np.inf):
+            made = splat(visible, 9, 9, FeatureGrid(stride, first_centre))
+            in_image = (u >= -0.5) & (u < 8.5) & (v >= -0.5) & (v < 8.5)
             assert set(made[made != NO_POINT].tolist()) <= set(np.nonzero(in_image)[0].tolist())
-    assert (splat(visible, 4, 4, 8) == np.nonzero(in_image)[0][0]).all()
+    in_image = (u >= -0.5) & (u < 3.5) & (v >= -0.5) & (v < 3.5)
+    made = splat(visible, 4, 4, FeatureGrid.from_edges(8))
+    assert (made == np.nonzero(in_image)[0][0]).all()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5000])

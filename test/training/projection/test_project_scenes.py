@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 from pathlib import Path
@@ -77,19 +78,39 @@ def test_the_command_writes_files_figures_and_a_page_of_its_own(prepared, capsys
     }
     figures = json.loads((out / "coverage.json").read_text())
     assert figures["splits"]["train"]["projected"] == 5
-    assert 20 < figures["splits"]["train"]["coverage"] < 100
+    assert 20 < figures["splits"]["train"]["covered"] < 100
     assert figures["splits"]["train"]["occluded"] == 0
-    assert figures["published_coverage"] == {"ScanNet": 16.38, "S3DIS": 10.57}
     page = (out / "report.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 6
     assert "http" not in page.replace("http-equiv", "")
-    for text in ("no depth image, and the scan has no faces", "16.38", "wall", "chair", "a/0"):
+    for text in ("no depth image, and the scan has no faces", "wall", "chair", "a/0"):
         assert text in page
     assert "sofa" not in page
     assert "% of the pixels covered" in capsys.readouterr().out
-    assert "they compare with the cells of its rule" in page
+    assert "more than 10 cm behind the scan's own mesh" in html.unescape(page)
+
+
+def test_published_shares_stand_beside_figures_of_the_published_rule_alone(prepared):
+    assert main(["project", str(prepared)]) == 0
     assert main(["project", str(prepared), "--legacy"]) == 0
+    for folder, legacy in (("visible_points", False), ("legacy_maps", True)):
+        page = (prepared / folder / "report.html").read_text()
+        assert ("16.38" in page) == ("10.57" in page) == ("as published" in page) == legacy
+        assert ("for the whole of ScanNet and S3DIS" in page) == legacy
+        figures = json.loads((prepared / folder / "coverage.json").read_text())
+        shares = {"ScanNet": 16.38, "S3DIS": 10.57} if legacy else None
+        assert figures.get("published_coverage") == shares
     assert (prepared / "legacy_maps" / "a.safetensors").exists()
+
+
+def test_a_mesh_that_has_decided_what_is_visible_is_not_asked_again(prepared, tmp_path):
+    a, b, d = project_scenes(prepared, tmp_path / "out", AUTO).scenes
+    assert [frame.occluded for frame in a.frames] == [0] * 3
+    assert [frame.occluded_cells for frame in a.frames] == [0] * 3
+    assert [frame.occluded for frame in (*b.frames, *d.frames)] == [None] * 3
+    summary = json.loads((tmp_path / "out" / "coverage.json").read_text())
+    assert summary["splits"]["train"]["looked_through"] == 3
+    assert summary["scenes"]["b"]["occluded"] is None
 
 
 @pytest.mark.parametrize(

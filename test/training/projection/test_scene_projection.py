@@ -97,7 +97,7 @@ def test_legacy_maps_are_those_of_the_published_rule(prepared, tmp_path, room):
     ours = project_scenes(prepared, tmp_path / "ours", AUTO)
     for legacy, frame in zip(found.scenes[0].frames, ours.scenes[0].frames, strict=True):
         assert legacy.occluded > 0.02 and frame.occluded == 0
-        assert legacy.coverage == pytest.approx(frame.coverage, abs=0.15)
+        assert legacy.covered == pytest.approx(frame.covered, abs=0.15)
 
 
 def test_each_frame_that_is_not_projected_has_its_reason(prepared, tmp_path, rewrite, contents):

@@ -9,7 +9,8 @@ import math
 import numpy as np
 import pytest
 
-from training.projection.splat import coverage, splat
+from training.projection.feature_grid import PIXELS, FeatureGrid
+from training.projection.splat import share_covered, splat
 from training.projection.visible_points import NO_POINT, PointsInImage, VisiblePoints
 
 
@@ -51,7 +52,7 @@ def nearest_by_loop(points, height, width, stride, first_centre, matrix):
 )
 def test_the_nearest_point_of_a_cell_wins(seed, stride, first_centre):
     points = scattered(seed, 3000, 97, 65)
-    made = splat(points.visible(), 65, 97, stride, first_centre=first_centre)
+    made = splat(points.visible(), 65, 97, FeatureGrid(stride, first_centre))
     identity = np.eye(2, 3)
     expected = nearest_by_loop(points, 65, 97, stride, first_centre, identity)
     assert made.dtype == np.uint32
@@ -62,16 +63,16 @@ def test_the_nearest_point_of_a_cell_wins(seed, stride, first_centre):
 def test_an_affine_map_moves_the_points(stride):
     points = scattered(9, 3000, 97, 65)
     matrix = np.array([[-1.5, 0.25, 140.0], [0.125, 1.25, -20.0]])
-    made = splat(points.visible(), 50, 80, stride, matrix=matrix)
+    made = splat(points.visible(), 50, 80, FeatureGrid.from_edges(stride), matrix=matrix)
     expected = nearest_by_loop(points, 50, 80, stride, (stride - 1) / 2, matrix)
     # single precision puts a point in a hundred thousand to the other side of an edge
     assert (made != expected).mean() < 1e-3
     assert (made != NO_POINT).any()
 
 
-def test_by_default_cells_start_at_the_edge_of_the_image():
+def test_cells_from_the_edges_are_blocks_of_pixels():
     points = scattered(1, 2000, 64, 48)
-    cells = splat(points.visible(), 48, 64, 8)
+    cells = splat(points.visible(), 48, 64, FeatureGrid.from_edges(8))
     pixels = splat(points.visible(), 48, 64)
     z = dict(zip(points.index.tolist(), points.camera[:, 2].tolist(), strict=True))
     for row in range(6):
@@ -86,7 +87,7 @@ def test_with_aligned_corners_the_first_and_last_feature_lie_on_the_edge_pixels(
     one = np.ones(1, np.float32)
     for pixel, feature in ((0, 0), (3.9, 0), (4.1, 1), (468.1, 59), (472, 59)):
         at = VisiblePoints(pixel * one, pixel * one, np.array([7], np.uint32))
-        made = splat(at, 473, 473, 8, first_centre=0)
+        made = splat(at, 473, 473, FeatureGrid.aligned_corners(8))
         assert made.shape == (60, 60)
         assert made[feature, feature] == 7
         assert (made != NO_POINT).sum() == 1
@@ -101,15 +102,17 @@ def test_the_first_point_of_a_scan_is_a_point():
 
 def test_no_points_cover_nothing():
     nothing = VisiblePoints(np.float32([]), np.float32([]), np.array([], np.uint32))
-    assert (splat(nothing, 4, 6, 8) == NO_POINT).all()
-    assert coverage(nothing, 4, 6) == 0
+    for grid in (PIXELS, FeatureGrid.from_edges(8)):
+        index_map = splat(nothing, 4, 6, grid)
+        assert (index_map == NO_POINT).all()
+        assert share_covered(index_map) == 0
 
 
-def test_coverage_is_the_share_of_pixels_with_a_point():
+def test_what_is_covered_is_the_share_of_pixels_with_a_point():
     at = VisiblePoints(
         np.float32([0, 0.4, 2, 5]), np.float32([0, 0.2, 1, 3]), np.arange(4, dtype=np.uint32)
     )
-    assert coverage(at, 4, 6) == 3 / 24
+    assert share_covered(splat(at, 4, 6)) == 3 / 24
 
 
 def test_visible_points_are_ordered_from_near_to_far_and_then_by_index():

@@ -15,10 +15,9 @@ from training.data.labelled_frames import DatasetError
 from training.data.scan import Scan
 from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
 from training.projection.geometry import NEAR_M, FrameGeometry
-from training.projection.splat import coverage
+from training.projection.splat import share_covered, splat
 from training.projection.visibility import (
     SurfaceVisibility,
-    share_occluded,
     visible_by_depth,
 )
 from training.projection.visible_points import points_in_image
@@ -59,13 +58,28 @@ def test_a_board_hides_the_wall_behind_it():
     assert not shadow.any()
     assert (of_wall & (x > 0.1)).sum() > 2000
     assert (~of_wall).sum() > 800
-    assert share_occluded(visible, geometry, scan) == 0
+    surface = SurfaceVisibility(scan)
+    assert surface.share_occluded(splat(visible, 120, 160), geometry) == 0
     # all points, visible or not: two in five pixels show the wall through the board
     index = np.arange(len(scan.points), dtype=np.uint32)
     u = image.fx * scan.points[:, 0] / scan.points[:, 2] + image.cx
     v = image.fy * scan.points[:, 1] / scan.points[:, 2] + image.cy
     every = dataclasses.replace(visible, u=u, v=v, index=index)
-    assert share_occluded(every, geometry, scan) > 0.2
+    assert surface.share_occluded(splat(every, 120, 160), geometry) > 0.2
+    assert surface.share_occluded(splat(every, 120, 160)[:0], geometry) is None
+
+
+def test_what_a_scan_may_stand_before_the_true_surface_hides_nothing():
+    pytest.importorskip("open3d")
+    wall, near = 1.0, np.float32([[0.1, 0.1, 1.08], [0.1, -0.1, 1.12]])
+    corners = np.float32([[-1, -1, wall], [1, -1, wall], [1, 1, wall], [-1, 1, wall]])
+    points = np.concatenate([corners, near])
+    faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    surface = SurfaceVisibility(Scan(points, np.zeros((6, 3), np.uint8), faces=faces))
+    image = Intrinsics.from_fov(160, 120, 0.9)
+    geometry = FrameGeometry(np.eye(4), image, image, np.eye(4))
+    # a fused scan of 2.5 cm is up to 10 cm thicker than what was scanned
+    assert surface.occluded(np.array([4, 5]), geometry).tolist() == [False, True]
 
 
 def test_a_cloud_without_faces_hides_nothing_and_says_so():
@@ -185,7 +199,7 @@ def test_points_behind_the_camera_and_outside_the_image_are_not_visible():
     visible = visible_by_depth(points, geometry, np.full((6, 8), 2, np.float32))
     assert visible.index.tolist() == [0, 5]
     assert len(visible_by_depth(points[:0], geometry, np.full((6, 8), 2, np.float32))) == 0
-    assert coverage(visible, 6, 8) == 2 / 48
+    assert share_covered(splat(visible, 6, 8)) == 2 / 48
 
 
 def test_a_depth_image_of_another_size_than_its_camera_is_refused():

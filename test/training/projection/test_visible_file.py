@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestRow
+from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry
 from training.projection.legacy import LegacyMap
 from training.projection.legacy_file import LegacyMapsFile
@@ -106,7 +107,8 @@ def test_cells_whose_edges_are_edges_of_pixels_get_the_same_points(written, stri
     path, frames = written
     height, width, points = frames["000000"]
     found = VisiblePointsFile(path).load("000000")
-    assert np.array_equal(splat(found, height, width, stride), splat(points, height, width, stride))
+    grid = FeatureGrid.from_edges(stride)
+    assert np.array_equal(splat(found, height, width, grid), splat(points, height, width, grid))
 
 
 def test_cells_with_other_edges_differ_only_where_a_point_is_near_to_one(written):
