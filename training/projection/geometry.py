@@ -76,11 +76,6 @@ class FrameGeometry:
             np.eye(4) if row.depth_to_color is None else _matrix(row.depth_to_color),
         )
 
-    @property
-    def same_camera(self) -> bool:
-        """Whether both cameras stand at one place and look the same way."""
-        return bool((self.depth_to_color == np.eye(4)).all())
-
     def sha256(self) -> str:
         """Fingerprint: SHA-256 of 44 float64, little-endian.
 
