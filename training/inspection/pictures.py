@@ -14,6 +14,7 @@ from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.overlay import blend_overlay
 from training.data.intrinsics import Array
 from training.data.resizing import moved, resize_matrix
+from training.projection.dot_colors import lifted
 from training.projection.visible_points import VisiblePoints
 
 Image = npt.NDArray[np.uint8]
@@ -26,8 +27,6 @@ NOT_MEASURED = (70, 70, 70)
 _LABEL_ALPHA = 0.65
 _QUALITY = 80
 _DIMMED = 0.35
-_LEAST_BRIGHT = 115
-"""Brightest channel of a dot, so that dark classes stand out from the dark image."""
 _DOTS = (2, 5)
 """Least and greatest side of a projected point's dot, pixels."""
 
@@ -91,14 +90,8 @@ def points_picture(image: Image, visible: VisiblePoints, colors: Image) -> Image
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     top[rows[inside], columns[inside]] = 1 + np.repeat(order, len(offsets))[inside]
     drawn = top > 0
-    canvas[drawn] = _lifted(colors)[top[drawn] - 1]
+    canvas[drawn] = lifted(colors)[top[drawn] - 1]
     return canvas
-
-
-def _lifted(colors: Image) -> Image:
-    """Colours whose brightest channel is no darker than ``_LEAST_BRIGHT``, of the same hue."""
-    brightest = np.maximum(colors.max(1, keepdims=True, initial=0), 1).astype(np.float32)
-    return np.rint(colors * np.maximum(_LEAST_BRIGHT / brightest, 1)).astype(np.uint8)
 
 
 def depth_range(*depths: Array) -> tuple[float, float] | None:

@@ -19,6 +19,7 @@ from training.data.manifest import LABEL_SPACE, ManifestRow, read_description
 from training.data.open_scan import open_scan
 from training.data.resizing import resize_matrix
 from training.data.scan import Scan
+from training.projection.dot_colors import lifted
 from training.projection.feature_grid import FeatureGrid
 from training.projection.legacy_file import LegacyMapsFile
 from training.projection.scene_projection import ProjectionJob
@@ -112,7 +113,7 @@ def draw_overlays(
         image = cv2.resize(image, (WIDTH, height), interpolation=cv2.INTER_AREA)[..., ::-1]
         covered = index != NO_POINT
         overlay = (image * _DIMMED).astype(np.uint8)
-        overlay[covered] = point_colors[index[covered]]
+        overlay[covered] = lifted(point_colors[index[covered]])
         present = frozenset() if classes is None else frozenset(classes[index[covered]].tolist())
         row = np.ascontiguousarray(np.hstack([image, overlay])[..., ::-1])
         _, data = cv2.imencode(".jpg", row, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
