@@ -23,9 +23,10 @@ from training.data.depth_images import read_depth
 from training.data.intrinsics import Array, Intrinsics
 from training.data.manifest import ManifestRow
 from training.data.scan import Scan
-from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
+from training.projection.depth_test import COARSE_TOLERANCE, DepthTolerance
 from training.projection.feature_grid import FeatureGrid
 from training.projection.geometry import FrameGeometry, camera_points
+from training.projection.legacy import legacy_pixel_map
 from training.projection.splat import splat
 from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_points import NO_POINT, VisiblePoints, points_in_image
@@ -68,7 +69,7 @@ RULES = {
     "3 cm from the plane": DepthTolerance(0.03),
     "5 cm from the pixel": DepthTolerance(0.05, local_plane=False),
     "2.5 cm from the pixel": DepthTolerance(0.025, local_plane=False),
-    "published": PUBLISHED_TOLERANCE,
+    "10 cm or 5 % from the pixel": COARSE_TOLERANCE,
 }
 DEFAULT_RULE = next(iter(RULES))
 CAMERAS = (
@@ -208,6 +209,16 @@ def _rules(
 
         yield name, by_depth
     yield "mesh, no depth", lambda: view.surface.visible(geometry)
+    yield "published", lambda: _by_the_published_rule(view, geometry, depth)
+
+
+def _by_the_published_rule(view: View, geometry: FrameGeometry, depth: Array) -> VisiblePoints:
+    """What `project --legacy` takes, in whole pixels; a pixel has one point, so order is nothing."""
+    pixels = legacy_pixel_map(
+        view.scan.points, geometry.pose, geometry.intrinsics, depth.astype(np.float64)
+    )
+    row, column = np.nonzero(pixels)
+    return VisiblePoints(column.astype(np.float32), row.astype(np.float32), pixels[row, column])
 
 
 def _crowded(every: list[View]) -> Iterator[tuple[Array, FrameGeometry, Array]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from training.projection.depth_test import (
-    PUBLISHED_TOLERANCE,
+    COARSE_TOLERANCE,
     DepthTolerance,
     on_measured_surface,
 )
@@ -89,7 +89,7 @@ def by_loop(depth, u, v, z, tolerance):
         DepthTolerance(0.03),
         DepthTolerance(0.05, 0.02),
         DepthTolerance(0.05, local_plane=False),
-        PUBLISHED_TOLERANCE,
+        COARSE_TOLERANCE,
     ],
 )
 @pytest.mark.parametrize("seed", range(2))
@@ -105,13 +105,13 @@ def test_every_point_is_judged_as_by_the_loop(seed, tolerance):
     assert 0.1 < made.mean() < 0.9
 
 
-def test_the_published_rule_takes_a_tenth_of_a_metre_or_a_twentieth():
+def test_the_coarse_tolerance_takes_a_tenth_of_a_metre_or_a_twentieth():
     depth = np.full((3, 3), 1.0, np.float32)
     far = np.full((3, 3), 6.0, np.float32)
     one = np.ones(1, np.float32)
 
     def taken(image, z):
-        return bool(on_measured_surface(image, one, one, np.float32([z]), PUBLISHED_TOLERANCE)[0])
+        return bool(on_measured_surface(image, one, one, np.float32([z]), COARSE_TOLERANCE)[0])
 
     assert [taken(depth, z) for z in (0.89, 0.91, 1.09, 1.11)] == [False, True, True, False]
     assert [taken(far, z) for z in (5.69, 5.71, 6.29, 6.31)] == [False, True, True, False]
@@ -144,7 +144,7 @@ def test_background_beside_a_nearer_edge_is_left_out_and_the_edge_itself_is_kept
 def test_nothing_is_taken_where_nothing_was_measured():
     nothing = np.zeros((6, 8), np.float32)
     u, v, z = candidates(nothing, 0, 500)
-    for tolerance in (DepthTolerance(), PUBLISHED_TOLERANCE):
+    for tolerance in (DepthTolerance(), COARSE_TOLERANCE):
         assert not on_measured_surface(nothing, u, v, z, tolerance).any()
         assert len(on_measured_surface(nothing, u[:0], v[:0], z[:0], tolerance)) == 0
 

@@ -15,7 +15,7 @@ import pytest
 from training.data.intrinsics import Intrinsics
 from training.projection.compilation import FLOAT, compiled
 from training.projection.depth_test import (
-    PUBLISHED_TOLERANCE,
+    COARSE_TOLERANCE,
     DepthTolerance,
     on_measured_surface,
 )
@@ -29,7 +29,7 @@ from training.projection.visible_points import NO_POINT, VisiblePoints, points_i
 
 IMAGE = Intrinsics(64, 48, 50.0, 52.0, 30.0, 25.0)
 DEPTH = Intrinsics(40, 30, 31.0, 32.0, 19.0, 14.0)
-TOLERANCES = [DepthTolerance(), DepthTolerance(0.02, 0.1), PUBLISHED_TOLERANCE]
+TOLERANCES = [DepthTolerance(), DepthTolerance(0.02, 0.1), COARSE_TOLERANCE]
 BAD = np.float32([np.nan, np.inf, -np.inf, 1e30, -1e30, 3.4e38, 1e-42, -0.0])
 
 

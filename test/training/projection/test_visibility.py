@@ -13,7 +13,7 @@ import pytest
 from training.data.intrinsics import Intrinsics
 from training.data.labelled_frames import DatasetError
 from training.data.scan import Scan
-from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
+from training.projection.depth_test import COARSE_TOLERANCE, DepthTolerance
 from training.projection.geometry import NEAR_M, FrameGeometry
 from training.projection.splat import share_covered, splat
 from training.projection.visibility import (
@@ -149,7 +149,7 @@ def test_what_only_the_depth_camera_sees_past_an_edge_is_left_out():
     # The colour camera sees the wall from x = 0 on, the depth camera from x = -0.1 on.
     assert x.min() >= -0.01
     assert x.min() < 0.08
-    single = visible_by_depth(points, geometry, depth, tolerance=PUBLISHED_TOLERANCE)
+    single = visible_by_depth(points, geometry, depth, tolerance=COARSE_TOLERANCE)
     assert points[single.index[single.index < wall], 0].min() < -0.08
 
 
@@ -165,7 +165,7 @@ def test_a_thing_near_before_a_wall_hides_it_from_the_colour_camera_too():
     depth = np.where(board, 1.0, 1.2).astype(np.float32)
     geometry = FrameGeometry(np.eye(4), color, color, depth_to_color)
     seen = wall[visible_by_depth(wall, geometry, depth).index, 0]
-    single = wall[visible_by_depth(wall, geometry, depth, tolerance=PUBLISHED_TOLERANCE).index, 0]
+    single = wall[visible_by_depth(wall, geometry, depth, tolerance=COARSE_TOLERANCE).index, 0]
     # the depth camera sees 0.2 / 1.0 * 0.08 m of the wall past the board's edge
     assert -0.017 < single.min() < -0.012
     assert -0.003 < seen.min() < 0.006

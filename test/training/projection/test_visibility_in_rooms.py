@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from training.data.intrinsics import Intrinsics
-from training.projection.depth_test import PUBLISHED_TOLERANCE, DepthTolerance
+from training.projection.depth_test import COARSE_TOLERANCE, DepthTolerance
 from training.projection.geometry import FrameGeometry
 from training.projection.splat import splat
-from training.projection.visibility import SurfaceVisibility, visible_by_depth
+from training.projection.visibility import visible_by_depth
 from training.projection.visible_points import NO_POINT
 
 FOV = 1.08
@@ -57,13 +57,13 @@ def occluded_and_covered(rooms, depth_size, tolerance):
 def test_hardly_a_pixel_gets_an_occluded_point(scanned_rooms, depth_size):
     shares, covered = occluded_and_covered(scanned_rooms, depth_size, DepthTolerance())
     assert max(shares) <= 0.001
-    # a fixed tolerance takes many times as many, the published one still more
+    # a fixed tolerance takes many times as many, a coarse one still more
     fixed, with_fixed = occluded_and_covered(
         scanned_rooms, depth_size, DepthTolerance(0.05, local_plane=False)
     )
-    published, _ = occluded_and_covered(scanned_rooms, depth_size, PUBLISHED_TOLERANCE)
+    coarse, _ = occluded_and_covered(scanned_rooms, depth_size, COARSE_TOLERANCE)
     assert np.mean(fixed) > 20 * np.mean(shares)
-    assert np.mean(published) > 0.03
+    assert np.mean(coarse) > 0.03
     assert covered > 0.85 * with_fixed
 
 
@@ -130,31 +130,10 @@ def test_points_of_true_surfaces_carry_the_label_of_their_pixel(scanned_rooms):
     assert counts[1] / counts[0] >= 0.8
 
 
-def test_points_of_scans_carry_the_label_of_their_pixel_but_where_flat_things_hang(scanned_rooms):
+def test_points_of_scans_carry_the_label_of_their_pixel(scanned_rooms):
     counts = sum(
         label_agreement(room, room.scan.points, room.scan.labels, DepthTolerance())
         for room in scanned_rooms
     )
-    # What disagrees is a voxel off: pictures and windows take vertices of the wall around them.
-    assert counts[2] / counts[1] >= 0.99
+    assert counts[2] / counts[1] >= 0.999
     assert counts[1] / counts[0] >= 0.8
-
-
-def test_the_mesh_hides_what_it_has_before_points(scanned_rooms):
-    seen_by_mesh, hidden, wrong, covered = 0, 0, 0, 0
-    for room in scanned_rooms[:3]:
-        surface = SurfaceVisibility(room.scan)
-        for pose in room.poses:
-            geometry = geometry_of(pose, COLOR)
-            visible = surface.visible(geometry)
-            points = covering(visible)
-            index_map = splat(visible, COLOR[1], COLOR[0])
-            hidden += surface.share_occluded(index_map, geometry) * len(points)
-            behind = room.behind_first_surface(room.scan.points[points], pose)
-            wrong += (behind > OCCLUDED_M).sum()
-            seen_by_mesh += len(points)
-            depth, _ = room.truth(COLOR, pose)
-            covered += len(covering(visible_by_depth(room.scan.points, geometry, depth)))
-    assert hidden / seen_by_mesh <= 0.005
-    assert 0.8 * covered < seen_by_mesh < 1.3 * covered
-    assert wrong / seen_by_mesh < 0.1  # what the scan lacks hides nothing
