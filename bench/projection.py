@@ -213,7 +213,7 @@ def _rules(
 
 
 def _by_the_published_rule(view: View, geometry: FrameGeometry, depth: Array) -> VisiblePoints:
-    """What `project --legacy` takes, in whole pixels; a pixel has one point, so order is nothing."""
+    """What `project --legacy` takes: one point of a pixel, so that their order does not matter."""
     pixels = legacy_pixel_map(
         view.scan.points, geometry.pose, geometry.intrinsics, depth.astype(np.float64)
     )
