@@ -15,6 +15,7 @@ class DefectKind(str, Enum):
     """Kinds of defects; the value is what people read."""
 
     MISSING_FILE = "missing file"
+    UNREADABLE_FILE = "unreadable file"
     DAMAGED_FILE = "damaged file"
     UNREADABLE_IMAGE = "unreadable image"
     LOST_POSE = "lost pose"
@@ -69,6 +70,17 @@ class DefectError(Exception):
     def defect(self, scene: str = "", *, dropped: bool = True) -> Defect:
         """As an entry of the list."""
         return Defect(self.kind, self.file, str(self), scene, dropped)
+
+
+def unread(path: object, error: OSError) -> DefectError:
+    """A file that the operating system did not give.
+
+    One that is not there is missing. Any other reason (a disk or server that fails, a permission)
+    may pass without the file changing: `prepare` tries such a file again.
+    """
+    gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+    kind = DefectKind.MISSING_FILE if gone else DefectKind.UNREADABLE_FILE
+    return DefectError(kind, path, f"{path} can't be read ({error.strerror})")
 
 
 def count_by_kind(defects: Iterable[Defect]) -> dict[str, int]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import Defect, DefectError, DefectKind
+from training.data.defects import Defect, DefectError, DefectKind, unread
 from training.data.manifest import ManifestRow
 
 _FARTHEST_M = 1e9
@@ -30,9 +30,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DefectError(
-            DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-        ) from error
+        raise unread(path, error) from error
 
 
 def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> npt.NDArray[Any]:

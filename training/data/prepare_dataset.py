@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tqdm import tqdm
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.labels import LabelSpace
 from training.data.dataset_reader import DatasetReader
-from training.data.defects import Defect, count_by_kind, defect_list
+from training.data.defects import Defect, DefectKind, count_by_kind, defect_list
 from training.data.frame_checks import check_frame
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import (
@@ -80,14 +79,14 @@ class SceneJob:
             result = self.result()
             return (
                 result["fingerprint"] == self.fingerprint
-                and not any(defect["dropped"] for defect in result["defects"])
-                and all((self.out / path).is_file() for path in _unpacked(result))
+                and not any(_may_pass(defect) for defect in result["defects"])
+                and all((self.out / path).is_file() for path in result["unpacked"])
             )
         except (ValueError, TypeError, KeyError):  # of another version
             return False
 
     def result(self) -> dict[str, Any]:
-        """What the file holds: fingerprint, and rows, scan and defects as mappings."""
+        """What the file holds: fingerprint, names of unpacked files, rows, scan and defects."""
         result: dict[str, Any] = json.loads(self.finished.read_text(encoding="utf-8"))
         return result
 
@@ -216,6 +215,9 @@ def prepare_scene(job: SceneJob) -> str:
     job.finished.parent.mkdir(parents=True, exist_ok=True)
     mapping = {
         "fingerprint": job.fingerprint,
+        "unpacked": sorted(
+            path.relative_to(job.out).as_posix() for path in unpacked.rglob("*") if path.is_file()
+        ),
         "rows": rows,
         "scan": asdict(scan) if scan else None,
         "defects": [defect.to_mapping() for defect in defects],
@@ -224,12 +226,9 @@ def prepare_scene(job: SceneJob) -> str:
     return job.scene
 
 
-def _unpacked(result: dict[str, Any]) -> Iterator[str]:
-    """Files of a scene that were unpacked, relative to the manifest's folder."""
-    paths = [row[part] for row in result["rows"] for part in ("image", "label", "depth")]
-    if result["scan"]:
-        paths.append(result["scan"]["path"])
-    yield from (path for path in paths if path and path.startswith(f"{UNPACKED}/"))
+def _may_pass(defect: dict[str, Any]) -> bool:
+    """Whether reading again may give something else although no file has changed."""
+    return defect["dropped"] or defect["kind"] == DefectKind.UNREADABLE_FILE.value
 
 
 def _settings(reader: DatasetReader) -> dict[str, Any]:

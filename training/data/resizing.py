@@ -41,7 +41,7 @@ def compose(second: npt.ArrayLike, first: npt.ArrayLike) -> Affine:
     return np.asarray(second, np.float64) @ np.vstack([np.asarray(first, np.float64), [0, 0, 1]])
 
 
-def moved(matrix: Affine, u: Places, v: Places) -> tuple[Places, Places]:
+def moved(matrix: npt.ArrayLike, u: Places, v: Places) -> tuple[Places, Places]:
     """Places after a map.
 
     Args:
@@ -52,5 +52,5 @@ def moved(matrix: Affine, u: Places, v: Places) -> tuple[Places, Places]:
     Returns:
         Columns and rows, float32 (K,).
     """
-    (a, b, c), (d, e, f) = matrix.astype(np.float32)
+    (a, b, c), (d, e, f) = np.asarray(matrix, np.float32)
     return a * u + b * v + c, d * u + e * v + f

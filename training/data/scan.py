@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros.atomic_file import write_file
-from training.data.defects import DefectError, DefectKind
+from training.data.defects import DefectError, DefectKind, unread
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +46,7 @@ def read_ply(path: Path) -> Scan:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DefectError(
-            DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-        ) from error
+        raise unread(path, error) from error
     try:
         # Everything that the parser can meet in a damaged file, whatever it raises then.
         loaded = trimesh.load(

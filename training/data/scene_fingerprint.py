@@ -12,13 +12,17 @@ from pathlib import Path
 
 from training.data.dataset_reader import DatasetReader
 
+READERS_VERSION = 1
+"""Counted up when a reader gives something else for the same files, so that they are read anew."""
+
 
 def scene_fingerprint(reader: DatasetReader, scene: str, split: str) -> str:
     """A checksum of what a scene's result depends on; files are not opened.
 
-    It covers the split, :meth:`DatasetReader.premises`, and name, size and time of change of every
-    file that :meth:`DatasetReader.inputs` names or that lies in a folder named there; hidden files
-    and sub-folders of these folders do not count. A file that is missing counts as missing.
+    It covers the version of the readers, the split, :meth:`DatasetReader.premises`, and name, size
+    and time of change of every file that :meth:`DatasetReader.inputs` names or that lies in a
+    folder named there; hidden files and sub-folders of these folders do not count. A file that is
+    missing counts as missing.
 
     Args:
         reader: of the data set.
@@ -33,7 +37,9 @@ def scene_fingerprint(reader: DatasetReader, scene: str, split: str) -> str:
     lines: set[str] = set()
     for path in reader.inputs(scene):
         lines.update(_states(path, _name(str(path), roots)))
-    text = "\n".join([split, *reader.premises(scene), "", *sorted(lines)])
+    text = "\n".join(
+        [f"version {READERS_VERSION}", split, *reader.premises(scene), "", *sorted(lines)]
+    )
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -56,7 +56,11 @@ def compiled(*argument_types: Any) -> Callable[[Callable[..., Any]], Any]:
         }
         try:
             return numba.njit(signatures, cache=True, **settings)(function)
-        except (RuntimeError, OSError):  # no place to keep it
+        except numba.core.errors.NumbaError:
+            raise  # the function can't be compiled, kept or not
+        except Exception:
+            # No place to keep it, or what is kept there is damaged: a power cut leaves empty files,
+            # and unpickling them raises whatever it meets.
             return numba.njit(signatures, **settings)(function)
 
     return compile_function

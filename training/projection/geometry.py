@@ -32,7 +32,7 @@ class FrameGeometry:
 
     Attributes:
         pose: colour camera to world, float64 (4, 4).
-        intrinsics: of the colour image at the size that is used.
+        intrinsics: of the colour image at the size of its file.
         depth_intrinsics: of the depth image at the size of its file.
         depth_to_color: a point of the depth camera's frame in the colour camera's, float64 (4, 4).
     """
@@ -43,12 +43,11 @@ class FrameGeometry:
     depth_to_color: npt.NDArray[np.float64]
 
     @classmethod
-    def from_row(cls, row: ManifestRow, size: tuple[int, int] | None = None) -> FrameGeometry:
+    def from_row(cls, row: ManifestRow) -> FrameGeometry:
         """Of a line of the manifest.
 
         Args:
             row: the frame.
-            size: height and width to which a protocol brings the colour image; None for its own.
 
         Raises:
             DefectError: if the frame has no pose or no intrinsics, or one of its cameras' numbers
@@ -71,7 +70,7 @@ class FrameGeometry:
         depth = own if row.depth_intrinsics is None else Intrinsics.from_row(row.depth_intrinsics)
         return cls(
             _matrix(row.pose),
-            own if size is None else own.scaled(size[1], size[0]),
+            own,
             depth,
             np.eye(4) if row.depth_to_color is None else _matrix(row.depth_to_color),
         )

@@ -104,9 +104,9 @@ def project_scenes(
     todo = []
     for job in jobs:
         record = current_record(job)
-        if record is not None and record.projected:
+        if record is not None and record.complete:
             found[job.scene] = record.figures
-        else:  # a scan that is missing or can't be read is looked for again
+        else:  # what is missing or can't be read is looked for again
             todo.append(job)
     _refuse_absent(prepared, jobs)
     total = sum(len(job.rows) for job in jobs)
@@ -141,7 +141,7 @@ def _refuse_absent(prepared: Path, jobs: list[ProjectionJob]) -> None:
     """
     listed = {
         "scans": [job.scan.path for job in jobs if job.scan is not None],
-        "depth images": [row.depth for job in jobs for row in job.rows if row.depth is not None],
+        "depth images": [path for job in jobs for path in job.depth_images()],
     }
     for what, paths in listed.items():
         if paths and not any((prepared / path).exists() for path in paths):

@@ -45,6 +45,12 @@ class SceneRecord:
     projected: bool
     figures: SceneFigures
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out that reading again may give although no file has changed."""
+        passing = {NotProjected.UNREADABLE_SCAN.value, NotProjected.UNREADABLE_DEPTH.value}
+        return self.projected and passing.isdisjoint(self.figures.not_projected.values())
+
     def write(self, path: Path) -> None:
         """Write the record.
 
@@ -94,8 +100,7 @@ def _input_files(job: ProjectionJob) -> dict[str, list[int] | None]:
         folder = job.folder / job.scan.path
         inside = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         names += [job.scan.path, *(f"{job.scan.path}/{name}" for name in inside)]
-    if job.rule.legacy or job.rule.visibility != "mesh":
-        names += [row.depth for row in job.rows if row.depth is not None]
+    names += job.depth_images()
     return {name: _size_and_time(job.folder / name) for name in names}
 
 
@@ -110,25 +115,28 @@ def _size_and_time(path: Path) -> list[int] | None:
 def project_scene(job: ProjectionJob) -> SceneFigures:
     """Project one scene; its file and record are there when it is done.
 
-    Where there is no scan, or it can't be read, there is no file, and one of before is removed.
+    Where the manifest has no scan, or it can't be read, there is no file, and one of before is
+    removed. While the scan or all depth images are away, what was there before stays.
 
     Raises:
         DatasetError: if the scene's name or its scan's format can't be used.
         OSError: if something can't be written.
     """
     cv2.setNumThreads(1)
+    figures = SceneFigures(job.scene, job.split)
+    away = _away(job)
+    if away is not None:
+        _leave_out(job, figures, away)
+        return figures
     # Without it what is left by an interruption is projected again, whatever it was made from.
     job.record.unlink(missing_ok=True)
     # Before they are read, so that what changes meanwhile is seen next time.
     files = _input_files(job)
-    figures = SceneFigures(job.scene, job.split)
     try:
         scan = _read_scan(job)
     except NotProjectedError as error:
         job.file.unlink(missing_ok=True)
-        for row in job.rows:
-            figures.not_projected[row.frame] = error.reason.value
-        _note(figures, error)
+        _leave_out(job, figures, error)
         projected = False
     else:
         _project_frames(job, scan, figures)
@@ -159,6 +167,26 @@ def _project_frames(job: ProjectionJob, scan: Scan, figures: SceneFigures) -> No
             else:
                 writer.add(row.frame, geometry, frame)
                 figures.frames.append(found)
+
+
+def _away(job: ProjectionJob) -> NotProjectedError | None:
+    """Why nothing can be done now: what the manifest lists is not there, as of an absent disk."""
+    listed = {
+        NotProjected.UNREADABLE_SCAN: [job.scan.path] if job.scan is not None else [],
+        NotProjected.UNREADABLE_DEPTH: job.depth_images(),
+    }
+    for reason, paths in listed.items():
+        if paths and not any((job.folder / path).exists() for path in paths):
+            text = f"{job.folder / paths[0]} is not there; what was projected before stays"
+            return NotProjectedError(reason, text)
+    return None
+
+
+def _leave_out(job: ProjectionJob, figures: SceneFigures, error: NotProjectedError) -> None:
+    """Count all frames of a scene as not projected."""
+    for row in job.rows:
+        figures.not_projected[row.frame] = error.reason.value
+    _note(figures, error)
 
 
 def _note(figures: SceneFigures, error: NotProjectedError) -> None:

@@ -93,6 +93,12 @@ class ProjectionJob:
         """The record of what it was made from."""
         return scene_path(self.out, self.scene, ".record.json")
 
+    def depth_images(self) -> list[str]:
+        """Paths of those that the rule reads, as the manifest has them."""
+        if not self.rule.legacy and self.rule.visibility == "mesh":
+            return []
+        return [row.depth for row in self.rows if row.depth is not None]
+
     def settings(self) -> dict[str, Any]:
         """The rule as plain JSON types."""
         return {"rules_version": RULES_VERSION, **asdict(self.rule)}

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.intrinsics import Array
+from training.data.resizing import moved
 from training.projection.compilation import FLOAT, FLOATS, INDEX_ROWS_OUT, INDICES, compiled, floats
 from training.projection.feature_grid import PIXELS, FeatureGrid
 from training.projection.visible_points import NO_POINT, VisiblePoints
@@ -52,8 +53,7 @@ def splat(
     stride, first_centre = grid.stride, grid.first_centre
     u, v = visible.u, visible.v
     if matrix is not None:
-        (a, b, c), (d, e, f) = np.asarray(matrix, np.float32)
-        u, v = a * u + b * v + c, d * u + e * v + f
+        u, v = moved(matrix, u, v)
     index = np.ascontiguousarray(visible.index, np.uint32)
     u, v = floats(u), floats(v)
     if not u.shape == v.shape == index.shape == (len(index),):

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data.defects import DefectKind
-from training.data.frame_checks import check_frame
+from training.data.defects import DefectError, DefectKind
+from training.data.frame_checks import check_frame, read_bytes
 from training.data.manifest import ManifestRow
 
 IDS = frozenset(range(41))
@@ -114,3 +114,13 @@ def test_intrinsics_of_another_size_are_forgotten(row):
     checked, defects = check_frame(wrong, IDS, 0)
     assert checked.intrinsics is None and kinds(defects) == [DefectKind.INTRINSICS_MISMATCH]
     assert "640x480" in defects[0].text and "24x18" in defects[0].text
+
+
+def test_what_the_system_does_not_give_is_missing_or_unreadable(tmp_path):
+    (tmp_path / "file").write_text("")
+    kinds = []
+    for path in (tmp_path / "none", tmp_path / "file" / "below", tmp_path):
+        with pytest.raises(DefectError, match="can't be read") as caught:
+            read_bytes(path)
+        kinds.append(caught.value.kind)
+    assert kinds == [*[DefectKind.MISSING_FILE] * 2, DefectKind.UNREADABLE_FILE]

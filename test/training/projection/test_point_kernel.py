@@ -240,5 +240,13 @@ def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch):
     assert doubled.stats.cache_path is None
 
 
+def test_kept_machine_code_that_is_damaged_is_made_anew(monkeypatch, tmp_path):
+    monkeypatch.setattr(numba.core.config, "CACHE_DIR", str(tmp_path))
+    assert compiled(FLOAT)(double)(np.float32(1.5)) == 3
+    (index,) = tmp_path.rglob("*.nbi")
+    index.write_bytes(b"")  # as a power cut leaves it
+    assert compiled(FLOAT)(double)(np.float32(2.5)) == 5
+
+
 def double(number):
     return number + number

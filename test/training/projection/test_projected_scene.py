@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import shutil
 import tracemalloc
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -106,7 +108,9 @@ def test_inputs_are_known_by_size_and_time(prepared, tmp_path, projected_again, 
         path.unlink()
     assert projected_again(prepared, out) == ["a"]
     shutil.copy2(before, path)
-    assert projected_again(prepared, out) == ["a"]
+    # A scan that was away and comes back as it was has lost nothing.
+    returned = file == "a.ply" and changed == "gone"
+    assert projected_again(prepared, out) == ([] if returned else ["a"])
     assert projected_again(prepared, out) == []
 
 
@@ -133,8 +137,45 @@ def test_depth_images_do_not_matter_to_the_rule_of_the_mesh(prepared, tmp_path, 
     projected_again(prepared, tmp_path / "out", mesh)
     os.utime(prepared / "a" / "depth1.png", (1, 1))
     assert projected_again(prepared, tmp_path / "out", mesh) == []
+    for image in prepared.rglob("depth*.png"):
+        image.unlink()
+    assert projected_again(prepared, tmp_path / "out", mesh) == []
     os.utime(prepared / "a.ply", (1, 1))
     assert projected_again(prepared, tmp_path / "out", mesh) == ["a"]
+
+
+def test_a_scene_that_is_away_keeps_what_was_projected(prepared, tmp_path, contents):
+    out = tmp_path / "out"
+    project_scenes(prepared, out, AUTO)
+    whole = contents(out)
+    (prepared / "a.ply").rename(tmp_path / "away.ply")
+    found = project_scenes(prepared, out, AUTO)
+    assert "the scan can't be read" in found.text()
+    scene = {path: data for path, data in contents(out).items() if str(path).startswith("a.")}
+    assert scene and scene == {p: d for p, d in whole.items() if str(p).startswith("a.")}
+    (tmp_path / "away.ply").rename(prepared / "a.ply")
+    project_scenes(prepared, out, AUTO)
+    assert contents(out) == whole
+
+
+def test_a_depth_image_that_could_not_be_read_for_a_moment_is_read_again(
+    prepared, tmp_path, contents, monkeypatch
+):
+    project_scenes(prepared, tmp_path / "whole", AUTO)
+    read_bytes = Path.read_bytes
+
+    def fail(path):
+        if path == prepared / "a" / "depth1.png":
+            raise OSError(errno.EIO, "Input/output error")
+        return read_bytes(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        assert (
+            "depth image can't be used" in project_scenes(prepared, tmp_path / "out", AUTO).text()
+        )
+    project_scenes(prepared, tmp_path / "out", AUTO)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 def test_the_files_do_not_tell_when_their_inputs_were_changed(prepared, tmp_path, contents):

@@ -12,7 +12,7 @@ from training.data.intrinsics import Intrinsics
 from training.projection.depth_test import COARSE_TOLERANCE, DepthTolerance
 from training.projection.geometry import FrameGeometry
 from training.projection.splat import splat
-from training.projection.visibility import visible_by_depth
+from training.projection.visibility import SurfaceVisibility, visible_by_depth
 from training.projection.visible_points import NO_POINT
 
 FOV = 1.08
@@ -137,3 +137,23 @@ def test_points_of_scans_carry_the_label_of_their_pixel(scanned_rooms):
     )
     assert counts[2] / counts[1] >= 0.999
     assert counts[1] / counts[0] >= 0.8
+
+
+def test_the_mesh_hides_what_it_has_before_points(scanned_rooms):
+    seen_by_mesh, hidden, wrong, covered = 0, 0, 0, 0
+    for room in scanned_rooms[:3]:
+        surface = SurfaceVisibility(room.scan)
+        for pose in room.poses:
+            geometry = geometry_of(pose, COLOR)
+            visible = surface.visible(geometry)
+            points = covering(visible)
+            index_map = splat(visible, COLOR[1], COLOR[0])
+            hidden += surface.share_occluded(index_map, geometry) * len(points)
+            behind = room.behind_first_surface(room.scan.points[points], pose)
+            wrong += (behind > OCCLUDED_M).sum()
+            seen_by_mesh += len(points)
+            depth, _ = room.truth(COLOR, pose)
+            covered += len(covering(visible_by_depth(room.scan.points, geometry, depth)))
+    assert hidden / seen_by_mesh <= 0.005
+    assert 0.8 * covered < seen_by_mesh < 1.3 * covered
+    assert wrong / seen_by_mesh < 0.1  # what the scan lacks hides nothing

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import DefectError, DefectKind
+from training.data.defects import DefectError, DefectKind, unread
 from training.data.frame_checks import read_bytes
 
 COLUMNS = 6
@@ -49,9 +49,7 @@ def read_points(path: Path) -> tuple[Points, list[DefectError]]:
             warnings.simplefilter("ignore", UserWarning)
             points = np.loadtxt(path, comments=None, encoding="latin-1", ndmin=2)
     except OSError as error:
-        raise DefectError(
-            DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-        ) from error
+        raise unread(path, error) from error
     except ValueError:
         points = _NOTHING
     if points.shape[1] == COLUMNS and len(points) and _in_range(points).all():

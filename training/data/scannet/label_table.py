@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.defects import DefectError, DefectKind
+from training.data.defects import DefectError, DefectKind, unread
 from training.data.manifest_paths import absolute_path
 
 LABEL_TABLE = "scannetv2-labels.combined.tsv"
@@ -87,9 +87,7 @@ def read_label_table(path: Path) -> LabelTable:
                 by_category[category] = nyu40
                 by_id[int(row["id"])] = nyu40
     except OSError as error:
-        raise DefectError(
-            DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-        ) from error
+        raise unread(path, error) from error
     except (UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise DefectError(
             DefectKind.DAMAGED_FILE,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import DefectError, DefectKind
+from training.data.defects import DefectError, DefectKind, unread
 
 
 def read_4x4(path: Path) -> npt.NDArray[np.float64]:
@@ -21,9 +21,7 @@ def read_4x4(path: Path) -> npt.NDArray[np.float64]:
     try:
         return np.array(path.read_text(encoding="ascii").split(), np.float64).reshape(4, 4)
     except OSError as error:
-        raise DefectError(
-            DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-        ) from error
+        raise unread(path, error) from error
     except ValueError as error:
         raise DefectError(
             DefectKind.DAMAGED_FILE, path, f"{path} should hold 4x4 numbers"

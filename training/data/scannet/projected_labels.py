@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import DefectError, DefectKind
+from training.data.defects import DefectError, DefectKind, unread
 from training.data.frame_checks import decode
 from training.data.image_files import encode_image
 from training.data.scannet.label_table import LabelTable
@@ -36,9 +36,7 @@ class ProjectedLabels:
         try:
             self._archive = zipfile.ZipFile(path)
         except OSError as error:
-            raise DefectError(
-                DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-            ) from error
+            raise unread(path, error) from error
         except zipfile.BadZipFile as error:
             raise DefectError(
                 DefectKind.DAMAGED_FILE, path, f"{path} is no archive ({error})"

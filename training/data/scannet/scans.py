@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import Defect, DefectError, DefectKind
+from training.data.defects import Defect, DefectError, DefectKind, unread
 from training.data.scan import Scan, read_ply
 from training.data.scannet.label_table import (
     LabelTable,
@@ -163,9 +163,7 @@ def _load_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
-        raise DefectError(
-            DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-        ) from error
+        raise unread(path, error) from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, error) from error
 

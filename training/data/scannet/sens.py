@@ -24,7 +24,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from training.data.defects import DefectError, DefectKind
+from training.data.defects import DefectError, DefectKind, unread
 
 VERSION = 4
 _LONGEST_NAME = 4096
@@ -118,9 +118,7 @@ class SensFile:
             self._size = path.stat().st_size
             self._file = path.open("rb")
         except OSError as error:
-            raise DefectError(
-                DefectKind.MISSING_FILE, path, f"{path} can't be read ({error.strerror})"
-            ) from error
+            raise unread(path, error) from error
         try:
             self.header = self._read_header()
         except DefectError:
