@@ -59,13 +59,6 @@ def test_a_frame_without_a_depth_camera_of_its_own_has_the_colour_cameras():
     np.testing.assert_array_equal(geometry.depth_to_color, np.eye(4))
 
 
-def test_a_protocols_size_changes_the_colour_image_and_not_the_depth_image():
-    geometry = FrameGeometry.from_row(row(), (384, 768))
-    assert (geometry.intrinsics.height, geometry.intrinsics.width) == (384, 768)
-    assert geometry.intrinsics == IMAGE.scaled(768, 384)
-    assert geometry.depth_intrinsics == IMAGE
-
-
 @pytest.mark.parametrize(
     ("lost", "kind"),
     [("pose", DefectKind.LOST_POSE), ("intrinsics", DefectKind.INTRINSICS_MISMATCH)],
