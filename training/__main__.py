@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import json
 import logging
@@ -204,6 +205,8 @@ def _sentence(error: Exception) -> str:
     """What it says; an error of the operating system without its number."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename} can't be used: {error.strerror}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; make room, and the same command goes on"
     return str(error)
 
 

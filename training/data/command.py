@@ -10,7 +10,7 @@ from pathlib import Path
 from training.argument_types import count, part
 from training.data.registry import READERS
 
-LABEL_SPACES = Path("config/labels")
+LABEL_SPACES = Path(__file__).parents[2] / "config" / "labels"
 
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -191,7 +192,7 @@ def prepare_dataset(
     frames = dict(Counter(row.split for row in rows))
     manifest = hashlib.sha256((out / MANIFEST).read_bytes()).hexdigest()
     counts = {"frames": frames, "scans": len(scans), "defects": count_by_kind(defects)}
-    _write_yaml(out / DATASET, {**_settings(reader), **counts, "manifest_sha256": manifest})
+    _write_yaml(out / DATASET, {**_settings(reader, out), **counts, "manifest_sha256": manifest})
     return PreparedDataset(out, frames, len(scans), defects)
 
 
@@ -231,11 +232,12 @@ def _may_pass(defect: dict[str, Any]) -> bool:
     return defect["dropped"] or defect["kind"] == DefectKind.UNREADABLE_FILE.value
 
 
-def _settings(reader: DatasetReader) -> dict[str, Any]:
+def _settings(reader: DatasetReader, out: Path) -> dict[str, Any]:
     return {
         "dataset": reader.protocol.dataset,
         "protocol": reader.protocol.name,
-        "root": str(reader.root.resolve()),
+        # Relative, so that both may move together; listed paths lead nowhere if one moves alone.
+        "root": os.path.relpath(reader.root.resolve(), out.resolve()),
         "label_source": reader.label_source,
         "size": list(reader.protocol.size) if reader.protocol.size else None,
     }
@@ -244,7 +246,7 @@ def _settings(reader: DatasetReader) -> dict[str, Any]:
 def _claim(out: Path, reader: DatasetReader) -> None:
     """Record whose the folder is, so that no run goes on with what another one has begun."""
     file = out / DATASET
-    settings = _settings(reader)
+    settings = _settings(reader, out)
     if file.is_file():
         try:
             found = yaml.safe_load(file.read_text(encoding="utf-8"))

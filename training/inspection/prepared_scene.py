@@ -77,7 +77,8 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
         name: of the scene.
 
     Raises:
-        DatasetError: if the folder is not a prepared data set, is damaged, or has no such scene.
+        DatasetError: if the folder is not a prepared data set, is damaged, or has no such scene, or
+            none of the scene's images and its scan is there.
         LabelSpaceError: if its label space can't be read.
     """
     description = read_description(folder)
@@ -99,6 +100,12 @@ def open_scene(folder: Path, name: str) -> InspectedScene:
             check_cameras(row)
     except DefectError as error:
         raise DatasetError(f"{folder / MANIFEST} can't be used: {error}") from error
+    listed = [row.image for row in rows] + [scan.path for scan in scans if scan.scene == name]
+    if listed and not any((folder / path).exists() for path in listed):
+        raise DatasetError(
+            f"nothing that {folder} lists of the scene '{name}' is there (the first is "
+            f"{folder / listed[0]}): is the data set's disk mounted? No page was written"
+        )
     space = LabelSpace.load(folder / LABEL_SPACE)
     size = description.get("size")
     keys = ("dataset", "protocol")

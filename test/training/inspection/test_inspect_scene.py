@@ -160,6 +160,14 @@ def test_an_unknown_scene_is_one_sentence(prepared, tmp_path, capsys):
     assert not (tmp_path / "x").exists()
 
 
+def test_while_the_data_set_is_away_a_page_of_before_stays(prepared, tmp_path):
+    row = replace(prepared.rows[0], image="away/0.jpg", scene="far")
+    write_manifest(tmp_path, [row])
+    with pytest.raises(DatasetError, match=r"nothing that .* lists of the scene 'far' is there"):
+        inspect_scene(tmp_path, "far", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_was_not_prepared_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="manifest.jsonl cannot be read"):
         inspect_scene(tmp_path, "room", tmp_path / "out")
