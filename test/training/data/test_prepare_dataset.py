@@ -310,3 +310,24 @@ def test_paths_in_the_manifest_are_relative_to_it(root, space, tmp_path):
         16,
         3,
     )
+
+
+def test_data_and_list_that_have_moved_together_need_no_reading(root, space, tmp_path):
+    prepare_dataset(PlainReader(root, protocol()), tmp_path / "out", space)
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("data", "out"):
+        (tmp_path / name).rename(tmp_path / "elsewhere" / name)
+    whole = files(tmp_path / "elsewhere" / "out")
+    (tmp_path / "elsewhere" / "out" / "scenes" / "room2.json").unlink()
+    moved = tmp_path / "elsewhere"
+    prepared = prepare_dataset(PlainReader(moved / "data", protocol()), moved / "out", space)
+    assert prepared.frames == {"train": 4, "val": 2}
+    assert files(moved / "out") == whole
+
+
+def test_a_list_that_has_moved_away_from_its_data_is_refused(root, space, tmp_path):
+    prepare_dataset(PlainReader(root, protocol()), tmp_path / "out", space)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "out").rename(tmp_path / "deep" / "out")
+    with pytest.raises(DatasetError, match="from another --root"):
+        prepare_dataset(PlainReader(root, protocol()), tmp_path / "deep" / "out", space)
