@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from plain_layout import add_frame
 
 from seg3d2d_ros.labels import LabelSpace
 from training.data.prepare_dataset import prepare_dataset
@@ -27,3 +28,16 @@ def scenes_read(tmp_path, repository):
         return {scene for scene, time in written().items() if before.get(scene) != time}
 
     return run
+
+
+@pytest.fixture
+def root(tmp_path):
+    for number in (1, 2, 3):
+        for frame in range(2):
+            add_frame(tmp_path / "data" / f"room{number}", f"{frame:03d}", 10 * number + frame)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def space(repository):
+    return LabelSpace.load(repository / "config" / "labels" / "scannet20.yaml")
