@@ -11,15 +11,12 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 pytest.importorskip("rosbags")
 pytest.importorskip("onnxruntime")
 
-from seg3d2d_ros.bag.rosbag_source import RosbagSource
 from seg3d2d_ros.cli import main
 from seg3d2d_ros.parser import SceneParser
 
@@ -118,19 +115,33 @@ def test_interrupted(label, tmp_path, plugin, monkeypatch):
     assert same_as_whole(label, tmp_path)
 
 
-def test_interrupted_while_an_image_is_waited_for(label, tmp_path, plugin, monkeypatch):
-    decode, threads = RosbagSource.decode, threading.active_count()
+INTERRUPTED_WHILE_WAITING = """
+import os, signal, sys, threading, time
+from seg3d2d_ros.bag.rosbag_source import RosbagSource
+from seg3d2d_ros.cli import main
 
-    def interrupts(self, raw):
-        if raw.index == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.2)
-        return decode(self, raw)
+# What starts a suite in the background has interrupts ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+decode, threads = RosbagSource.decode, threading.active_count()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(RosbagSource, "decode", interrupts)
-        assert label() == (130, "seg3d2d: interrupted\n")
-    assert threading.active_count() == threads
+def interrupts(self, raw):
+    if raw.index == 5:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+    return decode(self, raw)
+
+RosbagSource.decode = interrupts
+status = main(sys.argv[1:])
+assert threading.active_count() == threads
+sys.exit(status)
+"""
+
+
+def test_interrupted_while_an_image_is_waited_for(label, tmp_path, plugin):
+    words = [sys.executable, "-c", INTERRUPTED_WHILE_WAITING, *label.words]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "seg3d2d: interrupted"
     status, said = label()
     assert status == 0 and "12 of 12 images" in said and "of them before" in said
     assert same_as_whole(label, tmp_path)
