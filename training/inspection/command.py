@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from training.argument_types import count
+
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the verb."""
@@ -21,7 +23,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     inspect.add_argument("scene", help="name of the scene; an unknown one lists some")
     inspect.add_argument("--out", type=Path, help="folder to write to (PREPARED/inspect/SCENE)")
     inspect.add_argument(
-        "--frames", type=_count, default=12, help="how many to show, evenly spread (%(default)s)"
+        "--frames", type=count, default=12, help="how many to show, evenly spread (%(default)s)"
     )
     inspect.add_argument(
         "--rerun",
@@ -53,9 +55,3 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if done.recording is not None:
         print(f"{done.recording}: open it with 'rerun {done.recording}'")
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
