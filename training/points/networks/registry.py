@@ -1,0 +1,68 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The 3D networks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from training.points.networks.point_network import PointNetwork, PointNetworkError
+from training.points.sampling.scene_sampling import SceneSampling
+
+
+@dataclass(frozen=True)
+class PointNetworkKind:
+    """A kind of 3D network.
+
+    Attributes:
+        build: from the number of classes and settings by name.
+        sampling: class of what makes its inputs; the settings are its fields.
+    """
+
+    build: Callable[..., PointNetwork]
+    sampling: type[SceneSampling]
+
+
+def point_network_kinds() -> dict[str, PointNetworkKind]:
+    """All kinds by name."""
+    return {}
+
+
+def point_network_kind(name: str) -> PointNetworkKind:
+    """One kind.
+
+    Raises:
+        PointNetworkError: if there is none of that name.
+    """
+    kinds = point_network_kinds()
+    if name not in kinds:
+        raise PointNetworkError(f"there is no 3D network '{name}'; there are {', '.join(kinds)}")
+    return kinds[name]
+
+
+def build_point_network(name: str, config: Mapping[str, Any], num_classes: int) -> PointNetwork:
+    """A network with random weights.
+
+    Raises:
+        PointNetworkError: if the name or a setting is unknown, or a setting impossible.
+    """
+    kind = point_network_kind(name)
+    try:
+        return kind.build(num_classes=num_classes, **config)
+    except TypeError as error:
+        raise PointNetworkError(f"3D network '{name}': {error}") from error
+
+
+def build_sampling(name: str, settings: Mapping[str, Any]) -> SceneSampling:
+    """The sampling of a network.
+
+    Raises:
+        PointNetworkError: if the name or a setting is unknown, or a setting impossible.
+    """
+    kind = point_network_kind(name)
+    try:
+        return kind.sampling(**settings)
+    except (TypeError, ValueError) as error:
+        raise PointNetworkError(f"sampling of 3D network '{name}': {error}") from error
