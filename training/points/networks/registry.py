@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
+from training.points.networks.pointweb import PointWeb
+from training.points.sampling.blocks import BlockSampling
 from training.points.sampling.scene_sampling import SceneSampling
 
 
@@ -27,7 +29,9 @@ class PointNetworkKind:
 
 def point_network_kinds() -> dict[str, PointNetworkKind]:
     """All kinds by name."""
-    return {}
+    return {
+        "pointweb": PointNetworkKind(PointWeb, BlockSampling),
+    }
 
 
 def point_network_kind(name: str) -> PointNetworkKind:
