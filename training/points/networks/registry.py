@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
+from training.points.networks.pointweb import PointWeb
 from training.points.networks.res16unet import Res16UNet
+from training.points.sampling.blocks import BlockSampling
 from training.points.sampling.scene_sampling import SceneSampling
 from training.points.sampling.voxels import VoxelSampling
 
@@ -34,6 +36,7 @@ def point_network_kinds() -> dict[str, PointNetworkKind]:
         "res16unet14a": PointNetworkKind(partial(Res16UNet, "res16unet14a"), VoxelSampling),
         "res16unet18a": PointNetworkKind(partial(Res16UNet, "res16unet18a"), VoxelSampling),
         "res16unet34c": PointNetworkKind(partial(Res16UNet, "res16unet34c"), VoxelSampling),
+        "pointweb": PointNetworkKind(PointWeb, BlockSampling),
     }
 
 
