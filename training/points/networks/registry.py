@@ -11,7 +11,7 @@ from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
 from training.points.networks.pointweb import PointWeb
-from training.points.networks.res16unet import Res16UNet
+from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet
 from training.points.sampling.blocks import BlockSampling
 from training.points.sampling.scene_sampling import SceneSampling
 from training.points.sampling.voxels import VoxelSampling
@@ -33,9 +33,10 @@ class PointNetworkKind:
 def point_network_kinds() -> dict[str, PointNetworkKind]:
     """All kinds by name."""
     return {
-        "res16unet14a": PointNetworkKind(partial(Res16UNet, "res16unet14a"), VoxelSampling),
-        "res16unet18a": PointNetworkKind(partial(Res16UNet, "res16unet18a"), VoxelSampling),
-        "res16unet34c": PointNetworkKind(partial(Res16UNet, "res16unet34c"), VoxelSampling),
+        **{
+            shape: PointNetworkKind(partial(Res16UNet, shape), VoxelSampling)
+            for shape in RES16UNET_SHAPES
+        },
         "pointweb": PointNetworkKind(PointWeb, BlockSampling),
     }
 
