@@ -160,6 +160,10 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from training.engine.checkpoint import CheckpointError
     from training.engine.experiment import ExperimentError
     from training.export import ExportError
+    from training.points.cloud import CloudError
+    from training.points.networks.point_network import PointNetworkError
+    from training.points.sparse.voxel_pyramid import VoxelError
+    from training.published_weights.imported_network import PublishedWeightsError
     from training.quantisation import QuantisationError
 
     return (
@@ -170,9 +174,13 @@ def _known_errors() -> tuple[type[Exception], ...]:
         ParserError,
         DatasetError,
         CheckpointError,
+        CloudError,
         ExperimentError,
         ExportError,
+        PointNetworkError,
+        PublishedWeightsError,
         QuantisationError,
+        VoxelError,
         ModuleNotFoundError,
         OSError,
     )
@@ -183,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for part in ("rendering", "data", "projection", "inspection"):
+    for part in ("rendering", "data", "projection", "inspection", "points"):
         importlib.import_module(f"training.{part}.command").add_parser(verbs)
     _add_verbs(verbs)
     words = sys.argv[1:] if argv is None else list(argv)
