@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
+from training.points.networks.res16unet import Res16UNet
 from training.points.sampling.scene_sampling import SceneSampling
+from training.points.sampling.voxels import VoxelSampling
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,11 @@ class PointNetworkKind:
 
 def point_network_kinds() -> dict[str, PointNetworkKind]:
     """All kinds by name."""
-    return {}
+    return {
+        "res16unet14a": PointNetworkKind(partial(Res16UNet, "res16unet14a"), VoxelSampling),
+        "res16unet18a": PointNetworkKind(partial(Res16UNet, "res16unet18a"), VoxelSampling),
+        "res16unet34c": PointNetworkKind(partial(Res16UNet, "res16unet34c"), VoxelSampling),
+    }
 
 
 def point_network_kind(name: str) -> PointNetworkKind:
