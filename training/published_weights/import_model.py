@@ -1,0 +1,73 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a file of published weights to a point model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seg3d2d_ros.labels import LabelSpace
+from training.points.point_model import DESCRIPTION, PointModelDescription, save_point_model
+from training.published_weights.imported_network import ImportedNetwork, PublishedWeightsError
+
+
+def import_model(
+    file: Path,
+    read: Callable[[], ImportedNetwork],
+    out: Path,
+    *,
+    label_space: LabelSpace,
+    licence: str,
+    sampling: Mapping[str, Any],
+) -> tuple[PointModelDescription, str]:
+    """Write published weights as a point model.
+
+    Args:
+        file: of the weights.
+        read: the importer of their kind, called once.
+        out: folder to write.
+        label_space: classes in the order of the file's classifier.
+        licence: of the weights.
+        sampling: settings that differ from what the importer says.
+
+    Returns:
+        The model's description, and what was done with the weights, a sentence a line.
+
+    Raises:
+        PublishedWeightsError: if the weights can't be used, their classes are not as many as the
+            label space's, or the folder holds a model already.
+        OSError: if something can't be written.
+    """
+    if (out / DESCRIPTION).exists():
+        raise PublishedWeightsError(
+            f"{out} holds a point model already; name another folder, or remove that one"
+        )
+    imported = read()
+    if imported.network.num_classes != label_space.num_classes:
+        raise PublishedWeightsError(
+            f"{file} tells {imported.network.num_classes} classes apart, the label space "
+            f"'{label_space.name}' has {label_space.num_classes}; name a file of its classes, in "
+            "its own order, with --label-space"
+        )
+    description = save_point_model(
+        out,
+        imported.network,
+        label_space,
+        network_name=imported.network_name,
+        config=imported.config,
+        sampling={**imported.sampling, **sampling},
+        licence=licence,
+        source=f"published weights {file.name}, SHA-256 {_sha256(file)}",
+    )
+    return description, imported.report
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
