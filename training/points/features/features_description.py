@@ -71,7 +71,7 @@ class FeaturesDescription:
                 f"{folder} holds no point features ({path.name}: {error.strerror}); 'python -m "
                 "training points features' writes them"
             ) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise PointFeaturesError(f"{path} is malformed: it is no YAML text") from error
         if not isinstance(mapping, dict):
             raise PointFeaturesError(f"{path} is malformed: it is no YAML mapping")
