@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
-from training.points.networks.res16unet import Res16UNet
+from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet
 from training.points.sampling.scene_sampling import SceneSampling
 from training.points.sampling.voxels import VoxelSampling
 
@@ -31,9 +31,10 @@ class PointNetworkKind:
 def point_network_kinds() -> dict[str, PointNetworkKind]:
     """All kinds by name."""
     return {
-        "res16unet14a": PointNetworkKind(partial(Res16UNet, "res16unet14a"), VoxelSampling),
-        "res16unet18a": PointNetworkKind(partial(Res16UNet, "res16unet18a"), VoxelSampling),
-        "res16unet34c": PointNetworkKind(partial(Res16UNet, "res16unet34c"), VoxelSampling),
+        **{
+            shape: PointNetworkKind(partial(Res16UNet, shape), VoxelSampling)
+            for shape in RES16UNET_SHAPES
+        },
     }
 
 

@@ -41,7 +41,10 @@ class Res16UNetShape:
     layers: tuple[int, ...]
 
 
+_WIDE_PLANES = (32, 64, 128, 256, 256, 256, 256, 256)
 RES16UNET_SHAPES = {
+    "res16unet18": Res16UNetShape(_WIDE_PLANES, (2,) * 8),
+    "res16unet34": Res16UNetShape(_WIDE_PLANES, (2, 3, 4, 6, 2, 2, 2, 2)),
     "res16unet14a": Res16UNetShape((32, 64, 128, 256, 128, 128, 96, 96), (1,) * 8),
     "res16unet18a": Res16UNetShape((32, 64, 128, 256, 128, 128, 96, 96), (2,) * 8),
     "res16unet34c": Res16UNetShape((32, 64, 128, 256, 256, 128, 96, 96), (2, 3, 4, 6, 2, 2, 2, 2)),
@@ -132,7 +135,7 @@ class Res16UNet(PointNetwork):
         self.final = SparseConvolution(width, num_classes, 1, bias=True)
 
     def forward(self, *inputs: Tensor) -> PointOutput:
-        """Features [n, 96], the last block's after its ReLU, and logits of each voxel.
+        """Features [n, width], the last block's after its ReLU, and logits of each voxel.
 
         Args:
             inputs: voxels int32 [n, 4] (scene in the batch, x, y, z), each once, and their
