@@ -36,8 +36,8 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "--voxel-size",
         type=length,
         metavar="METRES",
-        help="side of the voxels that it was trained on, which the file does not tell: 0.02 for "
-        "the published ScanNet networks (default), 0.05 for the Stanford ones",
+        help="side of the voxels that it was trained on, which the file does not tell (0.02, as "
+        "published for ScanNet; where positions are part of the input 0.05, as for Stanford)",
     )
     res16unet.add_argument(
         "--kernel-order",
@@ -78,6 +78,7 @@ def _import_res16unet(arguments: argparse.Namespace) -> int:
         arguments,
         lambda: import_res16unet(arguments.file, kernel_order=arguments.kernel_order),
         settings,
+        f", kernels read in the order {arguments.kernel_order}",
     )
 
 
@@ -91,6 +92,7 @@ def _import(
     arguments: argparse.Namespace,
     read: Callable[[], ImportedNetwork],
     sampling: dict[str, Any],
+    how: str = "",
 ) -> int:
     from seg3d2d_ros.labels import LabelSpace
     from seg3d2d_ros.share import share_path
@@ -104,6 +106,7 @@ def _import(
         label_space=LabelSpace.load(label_space),
         licence=arguments.licence,
         sampling=sampling,
+        how=how,
     )
     print(report.rstrip())
     print(f"{arguments.out}: {description.network}, weights' SHA-256 {description.sha256}")

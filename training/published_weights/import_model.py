@@ -22,6 +22,7 @@ def import_model(
     label_space: LabelSpace,
     licence: str,
     sampling: Mapping[str, Any],
+    how: str = "",
 ) -> tuple[PointModelDescription, str]:
     """Write published weights as a point model.
 
@@ -32,6 +33,7 @@ def import_model(
         label_space: classes in the order of the file's classifier.
         licence: of the weights.
         sampling: settings that differ from what the importer says.
+        how: what else the model should tell of its source, added to the sentence.
 
     Returns:
         The model's description, and what was done with the weights, a sentence a line.
@@ -60,7 +62,7 @@ def import_model(
         config=imported.config,
         sampling={**imported.sampling, **sampling},
         licence=licence,
-        source=f"published weights {file.name}, SHA-256 {_sha256(file)}",
+        source=f"published weights {file.name}, SHA-256 {_sha256(file)}{how}",
     )
     return description, imported.report
 
