@@ -135,9 +135,11 @@ def test_features_statistics_and_figures_are_those_of_the_network(model, prepare
     np.testing.assert_allclose(there.statistics.variance, together.var(0), rtol=1e-11, atol=1e-18)
     train, val = report.text().splitlines()[:2]
     spread = f"{together.std(0).mean():.4g}"
-    assert train.startswith(f"train: 2 scenes, 800 points, width 96, standard deviation of the "
-                            f"channels {spread} on average; the classifier gives "
-                            f"{round(100 * hits / labelled, 1)} % of the labelled points")
+    assert train.startswith(
+        f"train: 2 scenes, 800 points, width 96, standard deviation of the "
+        f"channels {spread} on average; the classifier gives "
+        f"{round(100 * hits / labelled, 1)} % of the labelled points"
+    )
     assert val.startswith("val: 1 scenes, 400 points")
     assert there.description.teacher == "teacher: res16unet14a, random weights; licence CC0-1.0"
 

@@ -61,7 +61,7 @@ def test_parts_of_any_size_give_what_the_whole_gives(kind):
     rng = np.random.default_rng(2)
     rows = (rng.lognormal(0, 2, (5000, 4)) * [1e-3, 1, 10, 100]).clip(0, 60000).astype(kind)
     whole = rows.astype(np.float64)
-    parts = split(rows, 60, rng) + [rows[:0]]
+    parts = [*split(rows, 60, rng), rows[:0]]
     found = merge_all(map(Moments.of, parts), 4)
     np.testing.assert_allclose(found.mean, whole.mean(0), rtol=1e-13)
     np.testing.assert_allclose(found.variance, whole.var(0), rtol=1e-12)
