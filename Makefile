@@ -5,21 +5,25 @@
 #   make demo BAG=path    the same with a rosbag2, a folder of images or a video
 #   make test             linters, types and the whole test suite
 #   make test-jazzy       the part of it that runs ROS 2 nodes, on Jazzy in place of Kilted
+#   make test-minkowski   the tests of the 3D networks with MinkowskiEngine, which it builds
+#   make minkowski        build MinkowskiEngine into .venv-minkowski and no more
 #   make clean            remove everything that these have made
 
 PYTHON ?= python3
 VENV := .venv
 JAZZY := .venv-jazzy
+MINKOWSKI := .venv-minkowski
 # an editable install warns of a thing that no user of this Makefile can meet
 PIP := PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 JAZZY_PIP := $(subst $(VENV)/,$(JAZZY)/,$(PIP))
+MINKOWSKI_PIP := $(subst $(VENV)/,$(MINKOWSKI)/,$(PIP))
 # Node and player talk on loopback only, whatever the shell says.
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 # The environments hold a ROS of their own; one that the shell has sourced would mix with it.
 unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH
 unexport RMW_IMPLEMENTATION ROS_DISTRO ROS_VERSION ROS_LOCALHOST_ONLY
 
-.PHONY: demo test test-jazzy lint clean
+.PHONY: demo test test-jazzy test-minkowski minkowski lint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.stamp
@@ -34,12 +38,17 @@ test: $(VENV)/test.stamp lint
 test-jazzy: $(JAZZY)/test.stamp
 	$(JAZZY)/bin/python -m pytest test/ros test/contracts
 
+test-minkowski: $(MINKOWSKI)/test.stamp
+	$(MINKOWSKI)/bin/python -m pytest test/training/points
+
+minkowski: $(MINKOWSKI)/test.stamp
+
 lint: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-$(VENV)/bin/python $(JAZZY)/bin/python:
+$(VENV)/bin/python $(JAZZY)/bin/python $(MINKOWSKI)/bin/python:
 	@scripts/system_packages.sh python3-venv
 	$(PYTHON) -m venv $(@:%/bin/python=%)
 	$@ -m pip --disable-pip-version-check install --quiet --upgrade pip
@@ -61,7 +70,18 @@ $(JAZZY)/test.stamp: setup.py | $(JAZZY)/bin/python
 	$(JAZZY_PIP) --editable '.[test-jazzy]'
 	touch $@
 
+# Its setup.py imports torch, so it is built where torch is, by a setuptools that still has
+# pkg_resources; torch does not pin NumPy, which it needs to be imported.
+$(MINKOWSKI)/test.stamp: setup.py | $(MINKOWSKI)/bin/python
+	@scripts/system_packages.sh libopenblas-dev g++ python3-dev libegl1 libgl1 libgomp1 \
+	  libusb-1.0-0 libx11-6
+	@echo "Setting up $(MINKOWSKI): building MinkowskiEngine takes about 5 minutes"
+	$(MINKOWSKI_PIP) 'torch==2.13.0' numpy 'setuptools<80' wheel ninja
+	$(MINKOWSKI_PIP) --no-build-isolation 'MinkowskiEngine==0.5.4'
+	$(MINKOWSKI_PIP) --editable '.[training,test]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(JAZZY) demo_output build install log dist *.egg-info .coverage .coverage.* \
+	rm -rf $(VENV) $(JAZZY) $(MINKOWSKI) demo_output build install log dist *.egg-info .coverage .coverage.* \
 	  .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

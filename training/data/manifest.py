@@ -17,6 +17,7 @@ import yaml
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.labels import LabelSpace
 from training.data.labelled_frames import DatasetError, LabelledFrame, LabelledFrames
+from training.data.registry import reader_class
 
 MANIFEST = "manifest.jsonl"
 SCANS_LIST = "scans.jsonl"
@@ -160,7 +161,7 @@ class ManifestFrames(LabelledFrames):
     """
 
     def __init__(self, folder: Path, split: str, label_space: LabelSpace) -> None:
-        description = read_description(folder)
+        size = read_description(folder).get("size")
         self.rows = [
             row for row in read_manifest(folder) if row.split == split and row.label is not None
         ]
@@ -170,12 +171,7 @@ class ManifestFrames(LabelledFrames):
             LabelledFrame(row.scene, row.frame, folder / row.image, folder / str(row.label))
             for row in self.rows
         ]
-        source = description.get("label_source")
-        size = description.get("size")
-        if source in label_space.source_ids:
-            table = label_space.lookup(str(source))
-        else:
-            table = _same_classes(folder, label_space, source)
+        table = class_table(folder, label_space)
         super().__init__(split, frames, table, tuple(size) if size else None)
 
 
@@ -195,6 +191,42 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(description, dict):
         raise DatasetError(f"{path} is no YAML mapping; make it anew with prepare")
     return description
+
+
+def class_table(folder: Path, label_space: LabelSpace) -> npt.NDArray[Any]:
+    """Table from the ids of a prepared data set's labels to a model's classes.
+
+    Args:
+        folder: holds ``label_space.yaml``, and for published data sets ``dataset.yaml``.
+        label_space: of the model; must know the ids, or have the classes that the data set was
+            prepared with.
+
+    Returns:
+        [65536]; ids without a class give the label space's ``unlabeled``.
+
+    Raises:
+        DatasetError: if the data set was prepared with other classes.
+        LabelSpaceError: if its label space can't be read.
+    """
+    source = read_description(folder).get("label_source")
+    if source in label_space.source_ids:
+        return label_space.lookup(str(source))
+    return _same_classes(folder, label_space, source)
+
+
+def known_label_ids(folder: Path) -> frozenset[int]:
+    """Every id that labels of a prepared data set may hold, that of no label among them.
+
+    Raises:
+        DatasetError: if its description names an unknown data set.
+        LabelSpaceError: if it has no description, and its label space can't be read.
+    """
+    dataset = read_description(folder).get("dataset")
+    if dataset is not None:
+        reader = reader_class(str(dataset))
+        return reader.label_ids | {reader.no_label}
+    prepared = LabelSpace.load(folder / LABEL_SPACE)
+    return frozenset(range(prepared.num_classes)) | {prepared.unlabeled}
 
 
 def _same_classes(folder: Path, label_space: LabelSpace, source: str | None) -> npt.NDArray[Any]:

@@ -35,6 +35,19 @@ def protocols(dataset: str) -> dict[str, Protocol]:
     return {protocol.name: protocol for protocol in module.PROTOCOLS}
 
 
+def reader_class(dataset: str) -> type[DatasetReader]:
+    """Who reads a data set.
+
+    Raises:
+        DatasetError: if there is no such data set.
+    """
+    if dataset not in READERS:
+        raise DatasetError(f"there is no data set '{dataset}', only {', '.join(READERS)}")
+    module, reader = READERS[dataset].split(":")
+    kind: type[DatasetReader] = getattr(importlib.import_module(module), reader)
+    return kind
+
+
 def open_dataset(dataset: str, root: Path, protocol: str | None = None) -> DatasetReader:
     """The reader of a data set on disk.
 
@@ -52,6 +65,4 @@ def open_dataset(dataset: str, root: Path, protocol: str | None = None) -> Datas
         raise DatasetError(f"{dataset} has no protocol '{name}', only {', '.join(known)}")
     if not root.is_dir():
         raise DatasetError(f"{root} is no folder")
-    module, reader = READERS[dataset].split(":")
-    opened: DatasetReader = getattr(importlib.import_module(module), reader)(root, known[name])
-    return opened
+    return reader_class(dataset)(root, known[name])

@@ -5,36 +5,16 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
+from typing import Any
 
 from training.data.augmentation import AugmentationConfig
-
-Section = TypeVar("Section")
+from training.engine.settings import ExperimentError, build_section, plain, read_settings
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 OPTIMISERS = ("adamw", "sgd")
-
-
-def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> str:
-    """The settings in which two mappings of experiments differ, such as ``training.steps``."""
-    names = []
-    for key in sorted({*one, *other}):
-        a, b = one.get(key), other.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            names.append(differences(a, b, f"{prefix}{key}."))
-        elif a != b:
-            names.append(f"{prefix}{key}")
-    return ", ".join(name for name in names if name)
-
-
-class ExperimentError(ValueError):
-    """An experiment is malformed; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -186,54 +166,7 @@ class Experiment:
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain mapping that :func:`experiment_from_mapping` reads."""
-        return _plain(dataclasses.asdict(self))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    return value
-
-
-def _convert(value: Any, wanted: Any, where: str) -> Any:
-    """Check a YAML value against a type annotation; whole numbers pass as floats."""
-    if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
-        return _build(wanted, value, where)
-    origin = typing.get_origin(wanted) or wanted
-    if origin is tuple:
-        element_types = typing.get_args(wanted)
-        if isinstance(value, (list, tuple)) and len(value) == len(element_types):
-            pairs = zip(value, element_types, strict=True)
-            return tuple(_convert(element, kind, where) for element, kind in pairs)
-        raise ExperimentError(f"{where} is {value!r}, must be a list of {len(element_types)}")
-    if origin is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, origin) or (isinstance(value, bool) and origin is not bool):
-        raise ExperimentError(f"{where} is {value!r}, must be of type {origin.__name__}")
-    return value
-
-
-def _build(section: type[Section], mapping: Any, where: str) -> Section:
-    if not isinstance(mapping, Mapping):
-        raise ExperimentError(f"{where or 'the experiment'} must be a mapping, not {mapping!r}")
-    kinds = typing.get_type_hints(section)
-    unknown = sorted(str(key) for key in mapping if key not in kinds)
-    if unknown:
-        raise ExperimentError(
-            f"{where or 'the experiment'} has no setting '{unknown[0]}'; it has {', '.join(kinds)}"
-        )
-    prefix = f"{where}." if where else ""
-    values = {key: _convert(value, kinds[key], prefix + key) for key, value in mapping.items()}
-    fields: Sequence[dataclasses.Field[Any]] = dataclasses.fields(section)  # type: ignore[arg-type]
-    for entry in fields:
-        required = (
-            entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
-        )
-        if required and entry.name not in values:
-            raise ExperimentError(f"setting '{prefix}{entry.name}' is missing")
-    return section(**values)
+        return plain(dataclasses.asdict(self))
 
 
 def experiment_from_mapping(mapping: Mapping[str, Any]) -> Experiment:
@@ -242,7 +175,7 @@ def experiment_from_mapping(mapping: Mapping[str, Any]) -> Experiment:
     Raises:
         ExperimentError: if a setting is missing, unknown or of the wrong type.
     """
-    return _build(Experiment, mapping, "")
+    return build_section(Experiment, mapping)
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -255,24 +188,4 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     Raises:
         ExperimentError: if the file cannot be read or a setting is wrong.
     """
-    try:
-        mapping = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ExperimentError(f"cannot read experiment {path}: {error}") from error
-    if not isinstance(mapping, dict):
-        raise ExperimentError(f"experiment {path} is no YAML mapping")
-    for override in overrides:
-        target, separator, text = override.partition("=")
-        *sections, setting = target.split(".")
-        if not separator or not setting:
-            raise ExperimentError(f"'{override}' is no override; write section.setting=value")
-        node = mapping
-        for section in sections:
-            node = node.setdefault(section, {})
-            if not isinstance(node, dict):
-                raise ExperimentError(f"'{override}': '{section}' is a value, not a section")
-        try:
-            node[setting] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ExperimentError(f"'{override}': the value is no YAML") from error
-    return experiment_from_mapping(mapping)
+    return experiment_from_mapping(read_settings(path, overrides))

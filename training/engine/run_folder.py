@@ -6,22 +6,32 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import yaml
 
 from seg3d2d_ros.atomic_file import write_file
-from training.engine.experiment import (
-    Experiment,
-    ExperimentError,
-    differences,
-    experiment_from_mapping,
-)
+from training.engine.settings import ExperimentError, differences
 
 
-def claim_folder(folder: Path, experiment: Experiment) -> None:
+class Settings(Protocol):
+    """What determines a run."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As YAML holds it."""
+
+
+def claim_folder(
+    folder: Path, experiment: Settings, read: Callable[[Mapping[str, Any]], Settings]
+) -> None:
     """Write an experiment's ``config.yaml``, or check that the folder's is the same.
+
+    Args:
+        folder: of the run, made if absent.
+        experiment: whose run it shall be.
+        read: an experiment of that kind from its mapping.
 
     Raises:
         ExperimentError: if the folder holds a run with other settings.
@@ -35,7 +45,7 @@ def claim_folder(folder: Path, experiment: Experiment) -> None:
         return
     there = yaml.safe_load(path.read_text(encoding="utf-8"))
     # by way of the experiment, so that settings added since have their defaults
-    there = experiment_from_mapping(there).to_mapping()
+    there = read(there).to_mapping()
     if there != wanted:
         raise ExperimentError(
             f"{folder} holds a run with other settings ({differences(there, wanted)}); choose "

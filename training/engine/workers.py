@@ -51,6 +51,14 @@ class Workers:
         dist.broadcast(shared, 0)
         return float(shared)
 
+    def mean(self, value: float, device: str) -> float:
+        """The mean of all processes' values, in all of them."""
+        if self.count == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=device)
+        dist.all_reduce(shared)
+        return float(shared) / self.count
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.count > 1:

@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
+from training.points.networks.pointweb import PointWeb
 from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet
+from training.points.sampling.blocks import BlockSampling
 from training.points.sampling.scene_sampling import SceneSampling
 from training.points.sampling.voxels import VoxelSampling
 
@@ -35,6 +37,7 @@ def point_network_kinds() -> dict[str, PointNetworkKind]:
             shape: PointNetworkKind(partial(Res16UNet, shape), VoxelSampling)
             for shape in RES16UNET_SHAPES
         },
+        "pointweb": PointNetworkKind(PointWeb, BlockSampling),
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from numpy.random import Generator
 from torch import Tensor
 
 from training.points.cloud import LabelledCloud
+
+Sample = TypeVar("Sample", bound=LabelledCloud)
+"""What a sampling draws: points, with what else its network needs of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +49,21 @@ class ScenePart:
     rows: npt.NDArray[np.int64]
 
 
-class SceneSampling(ABC):
+class SceneSampling(ABC, Generic[Sample]):
     """How one kind of network sees scenes.
 
     Settings are fields of a frozen dataclass, so that an experiment file can name them.
     """
 
     @abstractmethod
-    def draw(self, cloud: LabelledCloud, rng: Generator) -> LabelledCloud | None:
+    def draw(self, cloud: LabelledCloud, rng: Generator) -> Sample | None:
         """Points of one training sample, from an augmented scene; None where there are too few.
 
         What chance there is comes from `rng` alone.
         """
 
     @abstractmethod
-    def batch(self, samples: Sequence[LabelledCloud]) -> TrainingBatch:
+    def batch(self, samples: Sequence[Sample]) -> TrainingBatch:
         """Put drawn samples together."""
 
     @abstractmethod

@@ -7,17 +7,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_BIAS = 2**15
-_SHIFTS = (48, 32, 16, 0)
+_BITS = 17
+_BIAS = 2 ** (_BITS - 1)
+_SHIFTS = (3 * _BITS, 2 * _BITS, _BITS, 0)
 
 
 def pack(coordinates: Tensor) -> Tensor:
     """Keys int64 [n] of voxels [n, 4] (scene, x, y, z); their order is that of the coordinates.
 
-    Each coordinate has 16 bits, x, y and z from -32768. A key plus :func:`pack_offset` is the key
-    of the neighbour as long as that is in the same range, which the limit of
-    :func:`~training.points.sparse.voxel_pyramid.check_voxels` leaves room for up to the edge:
-    beyond, the neighbour's key is one that no voxel has, or wraps to a voxel 65536 away.
+    Each of x, y and z has 17 bits, the scene 12. That is twice the range that
+    :func:`~training.points.sparse.voxel_pyramid.check_voxels` allows, so a key plus
+    :func:`pack_offset` is the key of the neighbour, and never that of another row or scene, up to
+    offsets of 32768 beyond the edge.
     """
     scene, x, y, z = coordinates.to(torch.int64).unbind(1)
     return (
@@ -31,7 +32,7 @@ def pack(coordinates: Tensor) -> Tensor:
 def unpack(keys: Tensor) -> Tensor:
     """Voxels int32 [n, 4] of keys."""
     scene = keys >> _SHIFTS[0]
-    rest = [((keys >> shift) & 0xFFFF) - _BIAS for shift in _SHIFTS[1:]]
+    rest = [((keys >> shift) & (2**_BITS - 1)) - _BIAS for shift in _SHIFTS[1:]]
     return torch.stack([scene, *rest], 1).to(torch.int32)
 
 

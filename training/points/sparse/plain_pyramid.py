@@ -10,7 +10,13 @@ from torch import Tensor
 from training.points.sparse.kernel_maps import KernelMap, SortedVoxels, build_kernel_map
 from training.points.sparse.packed_voxels import pack, round_down, unpack
 from training.points.sparse.plain_convolution import SparseConvolutionFunction
-from training.points.sparse.voxel_pyramid import VoxelError, VoxelPyramid, check_voxels
+from training.points.sparse.voxel_pyramid import (
+    VoxelError,
+    VoxelPyramid,
+    check_stride,
+    check_strides,
+    check_voxels,
+)
 
 
 class PlainPyramid(VoxelPyramid):
@@ -41,6 +47,7 @@ class PlainPyramid(VoxelPyramid):
     def convolve(  # noqa: D102
         self, features: Tensor, kernel: Tensor, kernel_size: int, from_stride: int, to_stride: int
     ) -> Tensor:
+        check_strides(from_stride, to_stride)
         if kernel_size == 1 and from_stride == to_stride:
             return features @ kernel[0]
         kernel_map = self._map(kernel_size, from_stride, to_stride)
@@ -48,6 +55,7 @@ class PlainPyramid(VoxelPyramid):
         return result
 
     def _level(self, stride: int) -> SortedVoxels:
+        check_stride(stride)
         if stride not in self._levels:
             finer = self._level(stride // 2)
             self._levels[stride] = SortedVoxels(torch.unique(round_down(finer.keys, stride)))

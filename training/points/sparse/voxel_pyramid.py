@@ -12,7 +12,11 @@ import torch
 from torch import Tensor
 
 LARGEST_COORDINATE = 2**15 - 1
-"""Of voxels, either side of 0; of scenes in a batch as well."""
+"""Of voxels, either side of 0."""
+LARGEST_SCENE = 2**12 - 1
+"""Number of a scene in a batch."""
+LARGEST_STRIDE = 2**12
+"""Coarser voxels than that cover whole buildings."""
 
 
 class VoxelError(ValueError):
@@ -51,10 +55,13 @@ class VoxelPyramid(ABC):
             kernel: [kernel_size ** 3, c_in, c_out].
             kernel_size: along each axis.
             from_stride: of the input.
-            to_stride: of the output: the same, or a multiple or a part of it by two.
+            to_stride: of the output: the same, twice or half of it.
 
         Returns:
             [m, c_out], of the voxels of `to_stride`; differentiable by features and kernel.
+
+        Raises:
+            VoxelError: if voxels can't have these strides.
         """
 
 
@@ -93,15 +100,47 @@ def check_voxels(coordinates: Tensor) -> None:
     Raises:
         VoxelError: if there is none, or one is out of range.
     """
-    if coordinates.ndim != 2 or coordinates.shape[1] != 4 or coordinates.is_floating_point():
+    whole = coordinates.dtype in (torch.int32, torch.int64)
+    if coordinates.ndim != 2 or coordinates.shape[1] != 4 or not whole:
         raise VoxelError(
-            f"voxels are whole numbers [n, 4], not {coordinates.dtype} {list(coordinates.shape)}"
+            "voxels are whole numbers (int32 or int64) [n, 4], "
+            f"not {coordinates.dtype} {list(coordinates.shape)}"
         )
     if not len(coordinates):
         raise VoxelError("there are no voxels to convolve")
-    largest = int(coordinates.abs().max())
-    if largest > LARGEST_COORDINATE or int(coordinates[:, 0].min()) < 0:
+    # no abs(): that of the least integer is itself
+    low, high = (bound.tolist() for bound in torch.aminmax(coordinates, dim=0))
+    if low[0] < 0 or high[0] > LARGEST_SCENE:
+        scene = low[0] if low[0] < 0 else high[0]
+        raise VoxelError(f"a voxel is of scene {scene} of its batch; they go to {LARGEST_SCENE}")
+    furthest = max(*low[1:], *high[1:], key=abs)
+    if abs(furthest) > LARGEST_COORDINATE:
         raise VoxelError(
-            f"a voxel's coordinate is {largest}, beyond {LARGEST_COORDINATE}; use larger voxels, "
+            f"a voxel's coordinate is {furthest}, beyond {LARGEST_COORDINATE}; use larger voxels, "
             "or check the unit of the points, which is metres"
+        )
+
+
+def check_stride(stride: int) -> None:
+    """Refuse strides that voxels can't have.
+
+    Raises:
+        VoxelError: if it is no power of two up to `LARGEST_STRIDE`.
+    """
+    if stride < 1 or stride & (stride - 1) or stride > LARGEST_STRIDE:
+        raise VoxelError(
+            f"voxels can't have the stride {stride}; it is a power of two up to {LARGEST_STRIDE}"
+        )
+
+
+def check_strides(from_stride: int, to_stride: int) -> None:
+    """Refuse convolution between strides that are neither the same nor one next to the other.
+
+    Raises:
+        VoxelError: if they are.
+    """
+    if from_stride not in (to_stride, 2 * to_stride) and to_stride != 2 * from_stride:
+        raise VoxelError(
+            f"there is no convolution from stride {from_stride} to {to_stride}; the output's is "
+            "the same, twice or half the input's"
         )

@@ -1,0 +1,260 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""What all training runs share: steps, checkpoints, resumption, log, the end by steps or time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from seg3d2d_ros.atomic_file import write_file
+from training.engine.checkpoint import (
+    CheckpointError,
+    first_line,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+)
+from training.engine.components import check_device
+from training.engine.interruption import StopRequest, stop_request
+from training.engine.optimisation import AveragedWeights
+from training.engine.run_folder import Settings, claim_folder
+from training.engine.settings import ExperimentError
+from training.engine.workers import Workers
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The settings that any training has; what they mean is said in the experiments."""
+
+    max_minutes: float
+    clip: float
+    ema: float
+    precision: str
+    threads: int
+    seed: int
+    log_every: int
+    checkpoint_every: int
+    keep: int
+    evaluate_every: int
+
+    @classmethod
+    def of(cls, settings: object) -> RunConfig:
+        """Those of a training that has others as well."""
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+
+
+class TrainingRun(ABC):
+    """One run in a folder. A run that was interrupted goes on from its newest checkpoint.
+
+    What is trained on what is a subclass's: it calls :meth:`_claim` before chance is first used,
+    for the weights, and :meth:`_start` when all else is there.
+
+    Args:
+        config: settings of the training.
+        folder: run folder, made if absent.
+        device: where to train, ``cpu`` or ``cuda``.
+        show_progress: a progress line on stderr.
+
+    Raises:
+        ExperimentError: if there is no such device.
+    """
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    steps: int
+    """Optimiser steps of the whole run."""
+
+    def __init__(self, config: RunConfig, folder: Path, device: str, show_progress: bool) -> None:
+        self.config = config
+        self.folder = folder
+        self.device = device
+        check_device(device)
+        self.workers = Workers(device)
+        self.show_progress = show_progress and self.workers.leads
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.step = 0
+        self.minutes = 0.0
+
+    @abstractmethod
+    def _batches(self, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+        """What :meth:`_train_step` takes, for the steps `first` to before `last`."""
+
+    @abstractmethod
+    def _train_step(self, *batch: Any) -> float:
+        """One optimiser step; its loss."""
+
+    @abstractmethod
+    def _rate_factor(self) -> float:
+        """Part of the peak learning rate in the step to come."""
+
+    @abstractmethod
+    def _report(self, writer: SummaryWriter) -> None:
+        """Evaluate the averaged weights during the run."""
+
+    @abstractmethod
+    def _final_metrics(self) -> dict[str, Any]:
+        """Metrics of the averaged weights on the whole val split, ``miou`` among them."""
+
+    def _claim(self, experiment: Settings, read: Callable[[Mapping[str, Any]], Settings]) -> None:
+        """Make the folder this run's, and begin chance anew by the seed."""
+        if self.workers.leads:
+            claim_folder(self.folder, experiment, read)
+        self.workers.wait()
+        torch.manual_seed(self.config.seed)
+
+    def _start(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Train this, from the newest checkpoint on where there is one.
+
+        Raises:
+            ExperimentError: if the device lacks the precision.
+            CheckpointError: if the checkpoint can't be used.
+        """
+        self.network, self.optimiser = network, optimiser
+        scaled = self.config.precision == "fp16"
+        if scaled and torch.device(self.device).type != "cuda":
+            raise ExperimentError("training.precision fp16 needs a CUDA device; use bf16")
+        self.scaler = torch.amp.GradScaler(torch.device(self.device).type, enabled=scaled)
+        self.averaged = AveragedWeights(network, self.config.ema)
+        path = newest_checkpoint(self.folder / "checkpoints")
+        if path is not None:
+            self._restore(path)
+        self.workers.same_start(self.network.state_dict().values())
+
+    def _restore(self, path: Path) -> None:
+        state = load_checkpoint(path)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.scaler.load_state_dict(state.get("scaler", {}))
+            for name, value in state["averaged"].items():
+                self.averaged.state[name].copy_(value)
+            self.step, self.minutes = state["step"], state["minutes"]
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} is a checkpoint of another experiment than {self.folder}/config.yaml: "
+                f"{first_line(error)}; remove it, or train into another folder"
+            ) from error
+        logger.info("resumed from %s", path)
+
+    def _save(self) -> None:
+        if not self.workers.leads:
+            return
+        state = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "averaged": self.averaged.state,
+            "step": self.step,
+            "minutes": self.minutes,
+        }
+        save_checkpoint(self.folder / "checkpoints", self.step, state, self.config.keep)
+
+    def progress(self) -> float:
+        """Part of the run that is done, by steps or by time, whichever is further; 0 to 1."""
+        by_steps = self.step / self.steps
+        limit = self.config.max_minutes
+        return min(1.0, max(by_steps, self.minutes / limit if limit else 0.0))
+
+    def _begin_step(self) -> None:
+        """Learning rate, training mode, and chance as a function of seed and step alone."""
+        factor = self._rate_factor()
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
+        self.network.train()
+        # so that a resumed run sees the same
+        seeds = np.random.SeedSequence([self.config.seed, 3, self.workers.rank, self.step])
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
+
+    def _descend(self, losses: Iterable[Tensor]) -> float:
+        """A step of the optimiser down the sum of losses, each made when the last is done with.
+
+        Returns:
+            The sum.
+        """
+        self.optimiser.zero_grad()
+        total = 0.0
+        for loss in losses:
+            self.scaler.scale(loss).backward()
+            total += float(loss.detach())
+        self.workers.average_gradients(self.network.parameters())
+        self.scaler.unscale_(self.optimiser)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.averaged.update(self.network, self.step)
+        return total
+
+    def _autocast(self) -> torch.autocast:
+        """Computation in the precision of the training."""
+        dtype = torch.float16 if self.config.precision == "fp16" else torch.bfloat16
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, dtype, enabled=self.config.precision != "fp32")
+
+    def run(self, until: int | None = None) -> dict[str, Any] | None:
+        """Train to the end and evaluate; or stop at a step, with a checkpoint.
+
+        Returns:
+            The metrics on the val split; None when stopped early, and in all processes but the
+            leading one.
+        """
+        config = self.config
+        writer = SummaryWriter(str(self.folder / "tensorboard")) if self.workers.leads else None
+        bar = tqdm(total=self.steps, initial=self.step, disable=not self.show_progress)
+        last = self.steps if until is None else min(until, self.steps)
+        started, before = time.monotonic(), self.minutes
+        stack = ExitStack()
+        stack.callback(bar.close)
+        if writer is not None:
+            stack.callback(writer.close)
+        with stack:
+            # torchrun ends its processes itself; one alone finishes its step
+            stop = stack.enter_context(stop_request()) if self.workers.count == 1 else StopRequest()
+            for batch in self._batches(self.step, last):
+                loss = self._train_step(*batch)
+                self.step += 1
+                minutes = before + (time.monotonic() - started) / 60
+                self.minutes = self.workers.agree(minutes, self.device)
+                bar.update()
+                bar.set_postfix(loss=f"{loss:.3f}", done=f"{100 * self.progress():.1f}%")
+                if writer is not None and self.step % config.log_every == 0:
+                    writer.add_scalar("train/loss", loss, self.step)
+                    writer.add_scalar("train/rate", self.optimiser.param_groups[0]["lr"], self.step)
+                if self.progress() >= 1.0 or stop.made:
+                    break
+                due = config.evaluate_every and self.step % config.evaluate_every == 0
+                if writer is not None and due:
+                    self._report(writer)
+                if self.step % config.checkpoint_every == 0:
+                    self._save()
+            self._save()
+            if stop.made:
+                logger.info("stopped after step %d; the same command goes on from there", self.step)
+                raise KeyboardInterrupt
+            if writer is None or self.progress() < 1.0:
+                return None
+            return self._finish(writer)
+
+    def _finish(self, writer: SummaryWriter) -> dict[str, Any]:
+        metrics = self._final_metrics()
+        metrics |= {"steps": self.step, "minutes": round(self.minutes, 1)}
+        writer.add_scalar("val/miou", metrics["miou"], self.step)
+        write_file(self.folder / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+        logger.info("done after %d steps: val mIoU %.1f", self.step, metrics["miou"])
+        return metrics
