@@ -176,9 +176,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
         ParserError,
         DatasetError,
         CheckpointError,
+        CloudError,
         ExperimentError,
         ExportError,
-        CloudError,
         PointNetworkError,
         PublishedWeightsError,
         QuantisationError,
@@ -193,7 +193,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for part in ("rendering", "data", "projection", "inspection", "published_weights"):
+    parts = ("rendering", "data", "projection", "inspection", "points", "published_weights")
+    for part in parts:
         importlib.import_module(f"training.{part}.command").add_parser(verbs)
     _add_verbs(verbs)
     words = sys.argv[1:] if argv is None else list(argv)

@@ -122,7 +122,7 @@ class LabelledScenes:
                 "the data set anew, or correct them"
             )
 
-    def class_counts(self, classes: int, most: int = 400) -> npt.NDArray[np.int64]:
+    def class_counts(self, classes: int, most: int = 100) -> npt.NDArray[np.int64]:
         """Labelled points by class, [classes], of at most so many evenly spaced scenes."""
         counts = np.zeros(classes, np.int64)
         for index in range(0, len(self), -(-len(self) // most)):

@@ -51,7 +51,13 @@ class PlainPyramid(VoxelPyramid):
         if kernel_size == 1 and from_stride == to_stride:
             return features @ kernel[0]
         kernel_map = self._map(kernel_size, from_stride, to_stride)
-        result: Tensor = SparseConvolutionFunction.apply(features, kernel, kernel_map)
+        device = features.device.type
+        if torch.is_autocast_enabled(device):
+            # autocast knows nothing of the products within, whose results are added in place
+            dtype = torch.get_autocast_dtype(device)
+            features, kernel = features.to(dtype), kernel.to(dtype)
+        with torch.autocast(device, enabled=False):
+            result: Tensor = SparseConvolutionFunction.apply(features, kernel, kernel_map)
         return result
 
     def _level(self, stride: int) -> SortedVoxels:
