@@ -134,6 +134,8 @@ def _differences(expected: dict[str, Tensor], tensors: dict[str, Tensor]) -> lis
             differences.append(
                 f"'{name}' is {list(tensors[name].shape)} and not {list(tensor.shape)}"
             )
+        elif tensor.is_floating_point() and not tensors[name].is_floating_point():
+            differences.append(f"'{name}' holds whole numbers")
     return differences + [f"'{name}' is unknown" for name in tensors if name not in expected]
 
 
