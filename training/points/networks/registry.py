@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
 from training.points.networks.pointweb import PointWeb
+from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet
 from training.points.sampling.blocks import BlockSampling
 from training.points.sampling.scene_sampling import SceneSampling
+from training.points.sampling.voxels import VoxelSampling
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ def point_network_kinds() -> dict[str, PointNetworkKind]:
     """All kinds by name."""
     return {
         "pointweb": PointNetworkKind(PointWeb, BlockSampling),
+        **{
+            shape: PointNetworkKind(partial(Res16UNet, shape), VoxelSampling)
+            for shape in RES16UNET_SHAPES
+        },
     }
 
 

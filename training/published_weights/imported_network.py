@@ -1,0 +1,33 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an import of published weights gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from training.points.networks.point_network import PointNetwork
+
+
+class PublishedWeightsError(ValueError):
+    """Published weights can't be used; the message is one sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedNetwork:
+    """A 3D network with published weights.
+
+    Attributes:
+        network: in evaluation mode, on the CPU.
+        network_name: in the registry of 3D networks.
+        config: settings of the network, as the registry takes them.
+        sampling: settings of its sampling, likewise.
+        report: what was done with the weights, a sentence a line.
+    """
+
+    network: PointNetwork
+    network_name: str
+    config: dict[str, Any]
+    sampling: dict[str, Any]
+    report: str

@@ -1,0 +1,167 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Import of published Res16UNet weights, with the kernels of MinkowskiEngine 0.4 put in order.
+
+Weights of chrischoy/SpatioTemporalSegmentation were trained with MinkowskiEngine 0.4, whose region
+HYBRID numbers the offsets of a 3x3x3 kernel from the centre outwards, axis by axis. Versions from
+0.5 on know only HYPERCUBE, x fastest: they accept the same file and compute something else. Only
+the kernels inside the blocks are HYBRID; all others were HYPERCUBE from the start.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from torch import Tensor
+
+from training.points.networks.point_network import PointNetworkError
+from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet, Res16UNetShape
+from training.published_weights.checkpoint_file import Checkpoint, read_checkpoint
+from training.published_weights.imported_network import ImportedNetwork, PublishedWeightsError
+
+HYBRID_OF_HYPERCUBE = (
+    *(19, 15, 23, 11, 9, 13, 21, 17, 25),
+    *(5, 3, 7, 1, 0, 2, 6, 4, 8),
+    *(20, 16, 24, 12, 10, 14, 22, 18, 26),
+)
+"""Number, in region HYBRID, of each offset of a 3x3x3 kernel in the order of HYPERCUBE."""
+KERNEL_ORDERS = ("hybrid", "hypercube")
+_BLOCK_KERNEL = re.compile(r"(block[1-8])\.\d+\.conv[12]\.kernel")
+_COUNTER = "num_batches_tracked"
+_POSITION_CHANNELS = 6
+_SIZES = {27: 3, 125: 5}
+
+
+def import_res16unet(file: Path, *, kernel_order: str = "hybrid") -> ImportedNetwork:
+    """A Res16UNet with the weights of a published checkpoint.
+
+    Which network of the family it is, the first kernel's size, the channels of the input and the
+    number of classes are read from the weights' shapes.
+
+    Args:
+        file: of ``torch.save``; a mapping with ``state_dict``, or the weights themselves.
+        kernel_order: of the blocks' 3x3x3 kernels: ``hybrid`` where the network was trained with
+            MinkowskiEngine before 0.5, as all weights of SpatioTemporalSegmentation were;
+            ``hypercube`` where with a later one.
+
+    Raises:
+        PublishedWeightsError: if the file is missing, damaged, no checkpoint, needs code to be
+            read, or is of another architecture; if the order is unknown.
+    """
+    if kernel_order not in KERNEL_ORDERS:
+        raise PublishedWeightsError(
+            f"there is no kernel order '{kernel_order}'; there are {', '.join(KERNEL_ORDERS)}"
+        )
+    checkpoint = read_checkpoint(file)
+    name, network = _build(file, checkpoint.tensors)
+    permuted: Counter[str] = Counter()
+    weights = network.state_dict()
+    for weight, tensor in checkpoint.tensors.items():
+        block = _BLOCK_KERNEL.fullmatch(weight)
+        if block and kernel_order == "hybrid":
+            permuted[block[1]] += 1
+            weights[weight] = hybrid_to_hypercube(tensor)
+        else:
+            weights[weight] = tensor
+    network.load_state_dict(weights)
+    positions = network.in_channels == _POSITION_CHANNELS
+    config = {
+        "in_channels": network.in_channels,
+        "conv1_kernel_size": network.conv0p1s1.kernel_size,
+    }
+    sampling = {"voxel_size": 0.05, "positions": True} if positions else {"voxel_size": 0.02}
+    report = "\n".join(_report(file, checkpoint, name, network, permuted))
+    return ImportedNetwork(network.eval(), name, config, sampling, report)
+
+
+def hybrid_to_hypercube(kernel: Tensor) -> Tensor:
+    """A kernel [27, c_in, c_out] of region HYBRID in the order of HYPERCUBE."""
+    return kernel[list(HYBRID_OF_HYPERCUBE)]
+
+
+def _build(file: Path, tensors: dict[str, Tensor]) -> tuple[str, Res16UNet]:
+    """Name and network of the family whose weights have these shapes."""
+    for name, dimensions in (("conv0p1s1.kernel", 3), ("final.kernel", 2)):
+        if name not in tensors or tensors[name].ndim != dimensions:
+            found = f"is {list(tensors[name].shape)} there" if name in tensors else "is missing"
+            raise PublishedWeightsError(f"{file} is no Res16UNet: its weight '{name}' {found}")
+    volume, in_channels = tensors["conv0p1s1.kernel"].shape[:2]
+    if volume not in _SIZES:
+        raise PublishedWeightsError(
+            f"{file} is no Res16UNet: its first kernel has {volume} offsets, not 27 or 125"
+        )
+    num_classes = int(tensors["final.kernel"].shape[1])
+    name = max(RES16UNET_SHAPES, key=lambda shape: _likeness(RES16UNET_SHAPES[shape], tensors))
+    try:
+        network = Res16UNet(
+            name, num_classes, in_channels=in_channels, conv1_kernel_size=_SIZES[volume]
+        )
+    except PointNetworkError as error:
+        raise PublishedWeightsError(f"{file} is no Res16UNet: {error}") from error
+    differences = _differences(network.state_dict(), tensors)
+    if differences:
+        raise PublishedWeightsError(
+            f"{file} is of another architecture than {', '.join(RES16UNET_SHAPES)}; compared with "
+            f"{name}, {len(differences)} weights differ, the first: {differences[0]}"
+        )
+    return name, network
+
+
+def _likeness(shape: Res16UNetShape, tensors: dict[str, Tensor]) -> int:
+    """How many of the eight blocks' lengths and widths agree."""
+    agreeing = 0
+    for number, (planes, layers) in enumerate(zip(shape.planes, shape.layers, strict=True), 1):
+        kernels = [
+            tensor
+            for name, tensor in tensors.items()
+            if re.fullmatch(rf"block{number}\.\d+\.conv2\.kernel", name)
+        ]
+        agreeing += len(kernels) == layers
+        agreeing += bool(kernels) and kernels[0].shape[-1:] == (planes,)
+    return agreeing
+
+
+def _differences(expected: dict[str, Tensor], tensors: dict[str, Tensor]) -> list[str]:
+    """What differs, in the network's order, then what the network does not have."""
+    differences = []
+    for name, tensor in expected.items():
+        if name not in tensors:
+            if not name.endswith(_COUNTER):  # absent from what the first versions of torch saved
+                differences.append(f"'{name}' is missing")
+        elif tensors[name].shape != tensor.shape:
+            differences.append(
+                f"'{name}' is {list(tensors[name].shape)} and not {list(tensor.shape)}"
+            )
+    return differences + [f"'{name}' is unknown" for name in tensors if name not in expected]
+
+
+def _report(
+    file: Path, checkpoint: Checkpoint, name: str, network: Res16UNet, permuted: Counter[str]
+) -> list[str]:
+    size = network.conv0p1s1.kernel_size
+    lines = [
+        f"{file} is {name}: {network.in_channels} input channels, first kernel "
+        f"{size}x{size}x{size}, {network.num_classes} classes."
+    ]
+    kernels = sum(weight.endswith(".kernel") for weight in checkpoint.tensors)
+    if permuted:
+        layers = ", ".join(f"{block} {count}" for block, count in sorted(permuted.items()))
+        lines.append(
+            f"{permuted.total()} kernels of 3x3x3 inside the blocks were put from the order of "
+            f"region HYBRID (MinkowskiEngine before 0.5) into that of HYPERCUBE: {layers}; the "
+            f"other {kernels - permuted.total()} kernels were taken as they are."
+        )
+    else:
+        lines.append(f"All {kernels} kernels were taken as they are, in the order of HYPERCUBE.")
+    if checkpoint.prefixed:
+        lines.append("The names' prefix 'module.' of parallel training was taken off.")
+    if checkpoint.ignored:
+        lines.append(f"Not used: {', '.join(checkpoint.ignored)}.")
+    if network.in_channels == _POSITION_CHANNELS:
+        lines.append(
+            "Three of the input channels are positions, given as the published training code does: "
+            "in voxels, x and y from their mean, z from the scene's origin."
+        )
+    return lines
