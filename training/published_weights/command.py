@@ -48,7 +48,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     res16unet.set_defaults(run=_import_res16unet)
     pointweb = kinds.add_parser("pointweb", help="PointWeb by its authors")
-    _add_arguments(pointweb, "config/labels/s3dis13_pointweb.yaml")
+    _add_arguments(pointweb, "config/labels/s3dis13.yaml")
     pointweb.set_defaults(run=_import_pointweb)
 
 

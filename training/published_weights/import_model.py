@@ -39,8 +39,8 @@ def import_model(
         The model's description, and what was done with the weights, a sentence a line.
 
     Raises:
-        PublishedWeightsError: if the weights can't be used, their classes are not as many as the
-            label space's, or the folder holds a model already.
+        PublishedWeightsError: if the weights can't be used, their classes are not those of the
+            label space, or the folder holds a model already.
         OSError: if something can't be written.
     """
     if (out / DESCRIPTION).exists():
@@ -53,6 +53,11 @@ def import_model(
             f"{file} tells {imported.network.num_classes} classes apart, the label space "
             f"'{label_space.name}' has {label_space.num_classes}; name a file of its classes, in "
             "its own order, with --label-space"
+        )
+    if imported.class_names not in (None, label_space.names):
+        raise PublishedWeightsError(
+            f"the classes of {file} are known, and not those of the label space "
+            f"'{label_space.name}'; leave --label-space out"
         )
     description = save_point_model(
         out,

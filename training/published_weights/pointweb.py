@@ -51,9 +51,11 @@ def import_pointweb(file: Path) -> ImportedNetwork:
     weights = {**network.state_dict(), **checkpoint.tensors}
     channels = network.feature_channels
     order: list[int] | None = None
+    class_names: tuple[str, ...] | None = None
     if network.num_classes == len(S3DIS_CLASSES) and channels == _COLOR_CHANNELS:
         space = LabelSpace.load(_LABEL_SPACE)
-        order = [S3DIS_CLASSES.index(name) for name in space.names]
+        class_names = space.names
+        order = [S3DIS_CLASSES.index(name) for name in class_names]
         for name in (_CLASSIFIER, _CLASSIFIER.replace("weight", "bias")):
             weights[name] = weights[name][order]
     network.load_state_dict(weights)
@@ -63,6 +65,7 @@ def import_pointweb(file: Path) -> ImportedNetwork:
         {"feature_channels": channels},
         dict(_SAMPLINGS[channels]),
         "\n".join(_report(file, checkpoint, network, order)),
+        class_names,
     )
 
 

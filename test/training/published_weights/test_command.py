@@ -7,11 +7,11 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from seg3d2d_ros.labels import LabelSpace  # noqa: E402
 from training.__main__ import main  # noqa: E402
 from training.points.networks.registry import build_point_network  # noqa: E402
 from training.points.point_model import load_point_model  # noqa: E402
@@ -145,14 +145,25 @@ def test_what_is_missing_or_wrong_on_the_command_line_is_said(published, tmp_pat
         assert complaint in capsys.readouterr().err
 
 
-def test_pointwebs_order_of_classes_differs_from_that_of_s3dis13_by_name_alone(repository):
-    labels = repository / "config" / "labels"
-    ours = LabelSpace.load(labels / "s3dis13.yaml")
-    theirs = LabelSpace.load(labels / "s3dis13_pointweb.yaml")
-    assert sorted(theirs.names) == sorted(ours.names)
-    assert theirs.names[7:11] == ("chair", "table", "bookcase", "sofa")
-    table = theirs.lookup("s3dis13")
-    for label_class in ours.classes:
-        same = theirs.classes[table[label_class.id]]
-        assert (same.name, same.color) == (label_class.name, label_class.color)
-    assert table[13] == 255
+def test_pointweb_of_s3dis_has_the_classes_of_s3dis13_and_no_others(tmp_path, capsys, repository):
+    torch.manual_seed(4)
+    network = build_point_network("pointweb", {}, 13)
+    file, out = tmp_path / "pointweb.pth", tmp_path / "teacher"
+    torch.save({"state_dict": network.state_dict()}, file)
+    words = ["pointweb", file, "--out", out, "--licence", "MIT"]
+    space = yaml.safe_load((repository / "config" / "labels" / "s3dis13.yaml").read_text())
+    names = [entry["name"] for entry in space["classes"]]
+    for entry, name in zip(space["classes"], sorted(names), strict=True):
+        entry["name"] = name
+    (tmp_path / "sorted.yaml").write_text(yaml.safe_dump(space | {"name": "sorted"}))
+    assert run(*words, "--label-space", tmp_path / "sorted.yaml") == 1
+    assert "and not those of the label space 'sorted'" in capsys.readouterr().err
+    assert not out.exists()
+    assert run(*words) == 0
+    model = load_point_model(out)
+    assert model.label_space.names == tuple(names)
+    bias = model.network.classifier[1]
+    source = network.classifier[1]
+    # the published order has chair before table, and bookcase before sofa
+    for name, published in (("chair", 7), ("table", 8), ("bookcase", 9), ("sofa", 10)):
+        assert bias[names.index(name)] == source[published], name
