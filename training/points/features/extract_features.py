@@ -8,18 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from seg3d2d_ros.atomic_file import write_file
-from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.labels import LabelSpace, LabelSpaceError
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import (
     DEFECTS,
-    LABEL_SPACE,
     SCANS_LIST,
     ScanRow,
-    read_description,
+    class_table,
     read_scans,
 )
 from training.engine.components import check_device
@@ -80,7 +78,7 @@ def extract_features(
     model = load_point_model(model_folder)
     rows = _chosen(prepared, splits)
     _refuse_absent(prepared, rows)
-    table, remark = class_table(prepared, model.label_space)
+    table, remark = _class_table(prepared, model.label_space)
     sha256 = point_model_sha256(model)
     weight, bias = (part.detach().float().cpu().numpy() for part in model.network.classifier)
     width = model.network.feature_width
@@ -105,33 +103,15 @@ def extract_features(
     return _finish(out, model, rows, results, remark)
 
 
-def class_table(prepared: Path, label_space: LabelSpace) -> tuple[bytes | None, str]:
-    """The model's classes of the ids in scans' labels.
-
-    Args:
-        prepared: folder that `prepare` wrote.
-        label_space: of the model.
-
-    Returns:
-        Bytes of uint16 [65536], 65535 for ids without a class; None where the scans' classes are
-        not the model's, with a sentence that says so.
-
-    Raises:
-        DatasetError, LabelSpaceError: if what the folder says of its labels can't be read.
-    """
-    source = read_description(prepared).get("label_source")
-    known = source in label_space.source_ids
-    if not known:
-        there = LabelSpace.load(prepared / LABEL_SPACE)
-        if there.names != label_space.names or source not in there.source_ids:
-            return None, (
-                f"not compared with the scans' labels: those are of '{source}', and the model's "
-                f"label space '{label_space.name}' does not say which of its classes they are"
-            )
-        label_space = there
-    found: npt.NDArray[np.uint16] = label_space.lookup(str(source)).astype(np.uint16)
-    found[found == label_space.unlabeled] = _NO_CLASS
-    return found.tobytes(), ""
+def _class_table(prepared: Path, label_space: LabelSpace) -> tuple[bytes | None, str]:
+    """Class of each id of the scans' labels as uint16, 65535 for none; or why there is no such."""
+    try:
+        table = class_table(prepared, label_space)
+    except (DatasetError, LabelSpaceError) as error:
+        return None, f"not compared with the scans' labels: {error}"
+    table = table.astype(np.uint16)
+    table[table == label_space.unlabeled] = _NO_CLASS
+    return table.tobytes(), ""
 
 
 def _chosen(prepared: Path, splits: Sequence[str]) -> list[ScanRow]:

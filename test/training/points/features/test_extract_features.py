@@ -26,10 +26,7 @@ from training.data.manifest import ScanRow, read_scans, write_scans  # noqa: E40
 from training.data.scan import Scan, read_ply, write_ply  # noqa: E402
 from training.engine.experiment import ExperimentError  # noqa: E402
 from training.points.features.array_file import PointFeaturesError  # noqa: E402
-from training.points.features.extract_features import (  # noqa: E402
-    class_table,
-    extract_features,
-)
+from training.points.features.extract_features import extract_features  # noqa: E402
 from training.points.features.features_folder import PointFeatures  # noqa: E402
 from training.points.networks.registry import build_point_network  # noqa: E402
 from training.points.point_model import load_point_model, save_point_model  # noqa: E402
@@ -40,7 +37,7 @@ SPLITS = {"room0": "train", "area/room1": "train", "room2": "val"}
 
 def save_model(folder, space, seed, change=None):
     torch.manual_seed(seed)
-    network = build_point_network("res16unet14a", CONFIG, 20)
+    network = build_point_network("res16unet14a", CONFIG, space.num_classes)
     if change is not None:
         change(network)
     save_point_model(
@@ -355,18 +352,27 @@ def test_what_cannot_be_done_is_said_before_anything_is_changed(model, prepared,
         extract_features(model, prepared, out)
 
 
-def test_labels_are_compared_by_class_or_not_at_all(space, prepared, repository):
-    table, remark = class_table(prepared, space)
-    assert not remark
-    classes = np.frombuffer(table, np.uint16)
-    assert classes[[1, 2, 39]].tolist() == [0, 1, 19] and classes[0] == 65535
-    # a model that knows only names takes the ids that the prepared label space gives
-    nameless = LabelSpace("mine", space.classes)
-    assert class_table(prepared, nameless)[0] == table
-    other = LabelSpace.load(repository / "config" / "labels" / "s3dis13.yaml")
-    table, remark = class_table(prepared, other)
-    assert table is None
-    assert "'s3dis13' does not say" in remark
+def test_labels_of_other_classes_are_not_compared(repository, prepared, tmp_path):
+    space = LabelSpace.load(repository / "config" / "labels" / "panorooms30.yaml")
+    model = save_model(tmp_path / "other", space, 1)
+    report = extract_features(model, prepared, tmp_path / "out", splits=["val"])
+    first, second = report.text().splitlines()[:2]
+    assert "the classifier gives" not in first
+    assert second.startswith("not compared with the scans' labels: ")
+    assert "panorooms30" in second
+    assert report.scenes[0].record.confusion is None
+
+
+def test_a_label_space_without_ids_of_the_labels_is_compared_by_its_names(
+    model, space, prepared, tmp_path
+):
+    nameless = save_model(tmp_path / "nameless", LabelSpace("mine", space.classes), 1)
+    texts = [
+        extract_features(folder, prepared, tmp_path / folder.name, splits=["val"]).text()
+        for folder in (model, nameless)
+    ]
+    assert "the classifier gives" in texts[0]
+    assert texts[0].splitlines()[0] == texts[1].splitlines()[0]
 
 
 def test_figures_count_what_the_classifier_gives_the_features_as_they_are_stored(
