@@ -27,6 +27,18 @@ _OVERLAY_ALPHA = 0.65
 
 
 @dataclass(frozen=True)
+class ReportWords:
+    """What a report calls things: what is counted, and what that lies in."""
+
+    counted: str
+    sample: str
+
+
+PIXELS_OF_FRAMES = ReportWords("pixel", "frame")
+POINTS_OF_SCENES = ReportWords("point", "scene")
+
+
+@dataclass(frozen=True)
 class EvaluatedFrame:
     """One frame: its name, the part of its labelled pixels that is right, and a JPEG of it."""
 
@@ -60,13 +72,17 @@ class EvaluatedFrames:
         image: npt.NDArray[np.uint8],
         truth: npt.NDArray[Any],
         predicted: npt.NDArray[Any],
+        accuracy: float | None = None,
     ) -> None:
         """Look at a frame: RGB (H, W, 3) uint8, true and predicted labels (H, W).
 
-        Frames without a labelled pixel are none of the worst.
+        Frames without a labelled pixel are none of the worst. The part of what is labelled that
+        is right is that of the pixels, unless `accuracy` says it, for pictures that show a part
+        of what was measured.
         """
         labelled = truth < self._label_space.num_classes
         right = float((truth == predicted)[labelled].mean()) if labelled.any() else 1.0
+        right = right if accuracy is None else accuracy
         is_worst = len(self.worst) < self._limit or right < self.worst[-1].accuracy
         if index not in self._shown and not is_worst:
             return
@@ -98,6 +114,7 @@ def write_evaluation(
     introduction: str,
     confusion: ConfusionMatrix,
     frames: EvaluatedFrames,
+    words: ReportWords = PIXELS_OF_FRAMES,
 ) -> None:
     """Write ``metrics.json``, ``confusion.csv`` and ``report.html`` into a folder.
 
@@ -108,6 +125,7 @@ def write_evaluation(
         introduction: a sentence below: which model on which data.
         confusion: of the whole evaluation.
         frames: pictures.
+        words: what the report calls things.
 
     Raises:
         OSError: if they can't be written.
@@ -121,6 +139,7 @@ def write_evaluation(
         introduction=introduction,
         confusion=confusion,
         frames=frames,
+        words=words,
     )
 
 
@@ -139,6 +158,7 @@ def write_evaluation_report(
     introduction: str,
     confusion: ConfusionMatrix,
     frames: EvaluatedFrames,
+    words: ReportWords = PIXELS_OF_FRAMES,
 ) -> None:
     """Write the page.
 
@@ -148,31 +168,35 @@ def write_evaluation_report(
         introduction: a sentence below: which model on which data.
         confusion: of the whole evaluation.
         frames: pictures.
+        words: what the page calls things.
 
     Raises:
         OSError: if it can't be written.
     """
+    counted, sample = words.counted, words.sample
     metrics = confusion.metrics()
     rows = [
         ("mean IoU", f"{metrics['miou']} %"),
-        ("pixel accuracy", f"{metrics['pixel_accuracy']} %"),
+        (f"{counted} accuracy", f"{metrics['pixel_accuracy']} %"),
         ("mean class accuracy", f"{metrics['mean_accuracy']} %"),
-        ("labelled pixels", f"{metrics['pixels']:,}"),
+        (f"labelled {counted}s", f"{metrics['pixels']:,}"),
     ]
     body = [
         table(rows),
         "<h2>Classes</h2>",
-        _class_table(confusion, metrics["class_iou"]),
+        _class_table(confusion, metrics["class_iou"], words),
         "<h2>Confusion</h2>",
-        "<p>Of 100 pixels of the class on the left, how many were labelled as that above.</p>",
+        f"<p>Of 100 {counted}s of the class on the left, how many were labelled as that above.</p>",
         _matrix(confusion),
-        _figures("Frames, evenly spaced", frames.chosen),
-        _figures("The worst frames", frames.worst),
+        _figures(f"{sample.capitalize()}s, evenly spaced", frames.chosen, words),
+        _figures(f"The worst {sample}s", frames.worst, words),
     ]
     write_page(path, title=title, introduction=introduction, body="\n".join(body))
 
 
-def _class_table(confusion: ConfusionMatrix, class_iou: dict[str, float | None]) -> str:
+def _class_table(
+    confusion: ConfusionMatrix, class_iou: dict[str, float | None], words: ReportWords
+) -> str:
     pixels = confusion.counts.sum(1)
     share = 100 * pixels / max(pixels.sum(), 1)
     lines = []
@@ -185,7 +209,7 @@ def _class_table(confusion: ConfusionMatrix, class_iou: dict[str, float | None])
             f'<tr><td><span class="swatch" style="background:{color}"></span>'
             f"{html.escape(label_class.name)}</td><td>{value}</td><td>{part:.2f}</td></tr>"
         )
-    head = "<tr><th>class</th><th>IoU, %</th><th>% of the labelled pixels</th></tr>"
+    head = f"<tr><th>class</th><th>IoU, %</th><th>% of the labelled {words.counted}s</th></tr>"
     return f"<table>{head}\n" + "\n".join(lines) + "</table>"
 
 
@@ -210,7 +234,7 @@ def _matrix(confusion: ConfusionMatrix) -> str:
     )
 
 
-def _figures(heading: str, frames: list[EvaluatedFrame]) -> str:
+def _figures(heading: str, frames: list[EvaluatedFrame], words: ReportWords) -> str:
     if not frames:
         return ""
     lines = [f"<h2>{heading}</h2>", "<p>Image, true labels, predicted labels.</p>"]
@@ -219,6 +243,6 @@ def _figures(heading: str, frames: list[EvaluatedFrame]) -> str:
         name = html.escape(frame.name)
         lines.append(
             f'<figure><img src="{source}" alt="{name}"><figcaption>{name}: '
-            f"{100 * frame.accuracy:.1f} % of the pixels right</figcaption></figure>"
+            f"{100 * frame.accuracy:.1f} % of the {words.counted}s right</figcaption></figure>"
         )
     return "\n".join(lines)

@@ -147,8 +147,7 @@ def distort(
         ndimage.map_coordinates(channel, places, order=1, mode="constant", output=np.float32)
         for channel in noise
     ]
-    moved: npt.NDArray[np.float32] = points + np.stack(moves, 1) * np.float32(magnitude)
-    return moved
+    return (points + np.stack(moves, 1) * np.float32(magnitude)).astype(np.float32)
 
 
 def _turn(config: PointAugmentationConfig, rng: Generator) -> npt.NDArray[np.float64]:

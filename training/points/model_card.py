@@ -1,0 +1,79 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The card of a point model, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seg3d2d_ros.labels import LabelSpace
+from training.model_card import commands_section
+from training.points.networks.point_network import PointNetwork
+from training.points.point_model import PointModelDescription
+
+CARD = "MODEL_CARD.md"
+
+
+def point_model_card(
+    description: PointModelDescription,
+    network: PointNetwork,
+    label_space: LabelSpace,
+    provenance: Mapping[str, Any],
+    credits: Sequence[str],
+    remarks: str,
+) -> str:
+    """Text of a card: what the model is, figures, remarks, where it comes from, credits.
+
+    Args:
+        description: of the model, with the metrics of
+            :func:`training.points.evaluation.point_metrics` and ``data``, the words for what they
+            were measured on.
+        network: the model's.
+        label_space: its classes.
+        provenance: experiment, command, training (see
+            :func:`training.provenance.training_history`), commit, scenes, seed and steps.
+        credits: whose work the data are, a line each.
+        remarks: further Markdown.
+    """
+    metrics = description.metrics
+    rows = "\n".join(
+        f"| {name} | {'not in the data' if value is None else value} |"
+        for name, value in metrics["class_iou"].items()
+    )
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    settings = {**description.config, **description.sampling}
+    listed = ", ".join(f"{name} {value}" for name, value in settings.items()) or "all by default"
+    thanks = "\n".join(f"- {line}" for line in credits) or "None recorded."
+    return f"""# {description.name}
+
+A 3D network that labels the points of indoor scenes: `{description.network}`, {parameters:,}
+parameters, {label_space.num_classes} classes ({label_space.name} label space), features of
+{network.feature_width} channels. Settings: {listed}. Licence {description.licence}.
+
+## Figures
+
+Measured through the weights of this folder, in fp32, on {metrics["data"]}; each of
+{metrics["points"]:,} labelled points counts once: mIoU {metrics["miou"]} %, accuracy
+{metrics["accuracy"]} %, mean class accuracy {metrics["mean_accuracy"]} %.
+
+| class | IoU, % |
+|---|---|
+{rows}
+
+{remarks.strip()}
+
+## Commands
+
+{commands_section(provenance)}
+
+## Provenance
+
+Experiment `{provenance["experiment"]}`, {provenance["steps"]} steps, seed {provenance["seed"]},
+exported by commit {provenance["commit"]}. Trained on {provenance["scenes"]} scenes. SHA-256 of the
+weights: {description.sha256}.
+
+## Credits
+
+{thanks}
+"""
