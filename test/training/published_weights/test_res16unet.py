@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 
+from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.registry import build_point_network, build_sampling
 from training.published_weights.imported_network import PublishedWeightsError
 from training.published_weights.res16unet import (
@@ -109,6 +110,7 @@ def test_an_import_computes_what_the_published_network_did(network, save, scene)
     imported = import_res16unet(save(published_state(network), epoch=3, optimizer={}))
     assert imported.network_name == "res16unet14a"
     assert imported.config == {"in_channels": 3, "conv1_kernel_size": 3}
+    assert imported.class_names is None
     assert not imported.network.training
     with torch.no_grad():
         expected, output = network(*scene), imported.network(*scene)
@@ -145,12 +147,24 @@ def test_the_report_says_what_was_done(network, save):
     assert "Not used: epoch, optimizer, best_val." in report
 
 
-def test_networks_for_s3dis_get_positions_and_larger_voxels(save):
+def test_networks_for_s3dis_get_positions_and_larger_voxels_and_classes_by_name(save, repository):
     settings = {"in_channels": 6, "conv1_kernel_size": 3}
-    network = build_point_network("res16unet14a", settings, 13)
-    imported = import_res16unet(save(network.state_dict()))
-    assert imported.sampling == {"voxel_size": 0.05, "positions": True}
-    assert imported.network.num_classes == 13
+    published = build_point_network("res16unet14a", settings, 13)
+    for weight in (published.final.kernel, published.final.bias):
+        weight.data[:] = torch.arange(13.0)
+    imported = import_res16unet(save(published.state_dict()))
+    assert imported.sampling == {"voxel_size": 0.05, "positions": "voxels"}
+    space = LabelSpace.load(repository / "config" / "labels" / "s3dis13.yaml")
+    assert imported.class_names == space.names
+    # the published list, and what its data loader leaves out
+    listed = (
+        "clutter beam board bookcase ceiling chair column door floor sofa stairs table wall window"
+    )
+    kept = [name for name in listed.split() if name != "stairs"]
+    for tensor in imported.network.classifier:
+        columns = tensor.reshape(13, -1)[:, 0].tolist()
+        assert [kept[int(k)] for k in columns] == list(space.names)
+    assert "by name" in imported.report
     assert "Three of the input channels are positions" in imported.report
 
 

@@ -82,12 +82,22 @@ def test_a_voxel_looks_like_its_first_point():
 
 def test_positions_are_voxels_from_the_scenes_middle_and_its_floor():
     cloud = room()
-    sampling = VoxelSampling(voxel_size=0.05, positions=True)
+    sampling = VoxelSampling(voxel_size=0.05, positions="voxels")
     (part,) = sampling.parts(cloud.points, cloud.colors.astype(np.uint8))
     keys = np.array(sorted(voxels_by_dictionary(cloud.points, 0.05)), np.float64)
     expected = keys - [keys[:, 0].mean(), keys[:, 1].mean(), 0.0]
     assert part.inputs[1].shape == (len(keys), 6)
     assert part.inputs[1][:, 3:].numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def test_positions_in_metres_are_the_first_points_from_the_mean_of_all():
+    cloud = room()
+    sampling = VoxelSampling(voxel_size=0.2, positions="metres")
+    (part,) = sampling.parts(cloud.points, cloud.colors.astype(np.uint8))
+    groups = voxels_by_dictionary(cloud.points, 0.2)
+    first = cloud.points[[groups[key][0] for key in sorted(groups)]]
+    expected = first - cloud.points.astype(np.float64).mean(0)
+    assert part.inputs[1][:, 3:].numpy() == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_sample_keeps_one_point_for_each_voxel_and_its_batch_is_the_scenes():
@@ -241,6 +251,7 @@ def test_no_points_and_no_samples_are_refused():
         ({"voxel_size": math.nan}, "voxel_size is nan"),
         ({"point_cap": 0}, "point_cap is 0"),
         ({"crop_m": -1.0}, "crop_m is -1.0"),
+        ({"positions": True}, "positions is True, it must be of none, voxels, metres"),
         ({"crop": 1.0}, "crop"),
     ],
 )
