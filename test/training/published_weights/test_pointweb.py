@@ -72,7 +72,7 @@ def test_weights_without_prefix_and_without_counters_are_taken(tmp_path):
     weights = {n: t for n, t in network.state_dict().items() if "num_batches" not in n}
     torch.save(weights, tmp_path / "weights.pth")
     imported = import_pointweb(tmp_path / "weights.pth")
-    assert "prefix" not in imported.report
+    assert "prefix 'module.'" not in imported.report
     name = "SA_modules.2.afa.mlp.layer1.conv.weight"
     assert torch.equal(imported.network.state_dict()[name], weights[name])
 
