@@ -23,6 +23,7 @@ before bookcase."""
 _LABEL_SPACE = Path(__file__).parents[2] / "config" / "labels" / "s3dis13.yaml"
 _FIRST = "SA_modules.0.mlp.layer0.conv.weight"
 _CLASSIFIER = "FC_layer.2.conv.weight"
+_COUNTER = "num_batches_tracked"
 _COLOR_CHANNELS = 6
 _SAMPLINGS: dict[int, dict[str, Any]] = {
     6: {},
@@ -86,13 +87,14 @@ def _build(file: Path, tensors: dict[str, Tensor]) -> PointWeb:
         raise PublishedWeightsError(f"{file} is a PointWeb without classes")
     network = PointWeb(num_classes, channels)
     expected = network.state_dict()
-    differences = [
-        f"'{name}' is {list(tensors[name].shape)} and not {list(tensor.shape)}"
-        if name in tensors
-        else f"'{name}' is missing"
-        for name, tensor in expected.items()
-        if name not in tensors or tensors[name].shape != tensor.shape
-    ]
+    differences = []
+    for name, tensor in expected.items():
+        if name not in tensors:
+            if not name.endswith(_COUNTER):  # the first versions of torch had none
+                differences.append(f"'{name}' is missing")
+        elif tensors[name].shape != tensor.shape:
+            shapes = f"{list(tensors[name].shape)} and not {list(tensor.shape)}"
+            differences.append(f"'{name}' is {shapes}")
     differences += [f"'{name}' is unknown" for name in tensors if name not in expected]
     if differences:
         raise PublishedWeightsError(
