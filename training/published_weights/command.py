@@ -31,7 +31,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help="Res16UNet (MinkUNet) of SpatioTemporalSegmentation",
         description="Which network of the family it is, is seen from the weights.",
     )
-    _add_arguments(res16unet, "config/labels/scannet20.yaml")
+    _add_arguments(res16unet, "scannet20.yaml")
     res16unet.add_argument(
         "--voxel-size",
         type=length,
@@ -48,7 +48,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     res16unet.set_defaults(run=_import_res16unet)
     pointweb = kinds.add_parser("pointweb", help="PointWeb by its authors")
-    _add_arguments(pointweb, "config/labels/s3dis13.yaml")
+    _add_arguments(pointweb, "s3dis13.yaml")
     pointweb.set_defaults(run=_import_pointweb)
 
 
@@ -65,7 +65,8 @@ def _add_arguments(parser: argparse.ArgumentParser, label_space: str) -> None:
     parser.add_argument(
         "--label-space",
         type=Path,
-        help=f"the classes in the order of the file's classifier ({label_space})",
+        help="the classes in the order of the file's classifier; where it is not given those that "
+        f"such files are known to have, else config/labels/{label_space}",
     )
     parser.set_defaults(default_label_space=label_space)
 
@@ -95,15 +96,14 @@ def _import(
     how: str = "",
 ) -> int:
     from seg3d2d_ros.labels import LabelSpace
-    from seg3d2d_ros.share import share_path
     from training.published_weights.import_model import import_model
 
-    label_space = arguments.label_space or share_path(arguments.default_label_space)
     description, report = import_model(
         arguments.file,
         read,
         arguments.out,
-        label_space=LabelSpace.load(label_space),
+        label_space=LabelSpace.load(arguments.label_space) if arguments.label_space else None,
+        default=arguments.default_label_space,
         licence=arguments.licence,
         sampling=sampling,
         how=how,

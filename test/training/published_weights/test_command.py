@@ -75,8 +75,8 @@ def test_kernels_are_taken_for_hybrid_unless_said_otherwise(published, tmp_path,
 
 
 def test_classes_must_be_as_many_as_the_label_spaces(tmp_path, capsys, repository):
-    file, out = tmp_path / "stanford.pth", tmp_path / "teacher"
-    torch.save(res16unet(13, in_channels=6).state_dict(), file)
+    file, out = tmp_path / "mine.pth", tmp_path / "teacher"
+    torch.save(res16unet(13).state_dict(), file)
     words = ["res16unet", file, "--out", out, "--licence", "MIT"]
     assert run(*words) == 1
     assert capsys.readouterr().err == (
@@ -84,11 +84,18 @@ def test_classes_must_be_as_many_as_the_label_spaces(tmp_path, capsys, repositor
         "its classes, in its own order, with --label-space\n"
     )
     assert not out.exists()
-    space = repository / "config" / "labels" / "s3dis13.yaml"
+    space = repository / "config" / "labels" / "nyu13.yaml"
     assert run(*words, "--label-space", space) == 0
+    assert load_point_model(out).label_space.name == "nyu13"
+
+
+def test_published_stanford_networks_find_their_own_classes(tmp_path):
+    file, out = tmp_path / "stanford.pth", tmp_path / "teacher"
+    torch.save(res16unet(13, in_channels=6).state_dict(), file)
+    assert run("res16unet", file, "--out", out, "--licence", "MIT") == 0
     model = load_point_model(out)
     assert model.label_space.name == "s3dis13"
-    assert (model.sampling.voxel_size, model.sampling.positions) == (0.05, True)
+    assert (model.sampling.voxel_size, model.sampling.positions) == (0.05, "voxels")
 
 
 def test_a_model_is_not_written_over(published, tmp_path, capsys):
