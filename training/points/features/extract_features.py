@@ -68,7 +68,7 @@ def extract_features(
 
     Raises:
         PointNetworkError: if the model can't be read.
-        PointFeaturesError: if the folder holds features of another teacher.
+        PointFeaturesError: if the folder holds features of another teacher, or something else.
         DatasetError: if the scans' list can't be read, has none of a split, or none of its scans
             can be used.
         ExperimentError: if there is no such device.

@@ -48,7 +48,7 @@ def start_folder(
         bias: of the classifier, [classes].
 
     Raises:
-        PointFeaturesError: if the folder holds features of another teacher.
+        PointFeaturesError: if the folder holds features of another teacher, or something else.
         OSError: if something can't be written.
     """
     if (folder / DESCRIPTION).exists():
@@ -58,14 +58,18 @@ def start_folder(
                 f"{folder} holds features of another teacher ({there.teacher}); name another folder"
                 ", or remove that one"
             )
+    elif folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise PointFeaturesError(
+            f"{folder} holds something else than point features; name a folder of their own"
+        )
     folder.mkdir(parents=True, exist_ok=True)
+    description.write(folder)  # first, so that what is unfinished is known for what it is
     space = yaml.safe_dump(label_space.to_mapping(), sort_keys=False, allow_unicode=True)
     write_file(folder / LABEL_SPACE, space.encode())
     write_arrays(
         folder / CLASSIFIER,
         {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)},
     )
-    description.write(folder)
 
 
 def to_half(features: npt.NDArray[np.float32], where: str) -> npt.NDArray[np.float16]:

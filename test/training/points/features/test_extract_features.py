@@ -368,7 +368,7 @@ def test_a_label_space_without_ids_of_the_labels_is_compared_by_its_names(
 ):
     nameless = save_model(tmp_path / "nameless", LabelSpace("mine", space.classes), 1)
     texts = [
-        extract_features(folder, prepared, tmp_path / folder.name, splits=["val"]).text()
+        extract_features(folder, prepared, tmp_path / f"{folder.name}_out", splits=["val"]).text()
         for folder in (model, nameless)
     ]
     assert "the classifier gives" in texts[0]

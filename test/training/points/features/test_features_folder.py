@@ -20,6 +20,8 @@ from training.points.features.features_folder import PointFeatures
 from training.points.features.features_writer import start_folder, to_half, write_scene
 from training.projection.scene_file import points_sha256
 
+pytest.importorskip("trimesh")
+
 
 def refused(function, *arguments, match):
     with pytest.raises(PointFeaturesError, match=match) as caught:
@@ -297,6 +299,23 @@ def test_a_folder_of_another_teacher_is_not_mixed_with(features_folder, space):
     with pytest.raises(PointFeaturesError, match="of another teacher .random numbers."):
         start_folder(features_folder.folder, other, space, np.ones((3, 6)), np.ones(3))
     assert (features_folder.folder / "features.yaml").read_bytes() == before
+
+
+def test_a_folder_of_something_else_is_not_written_to(features_folder, space):
+    before = sorted(features_folder.prepared.rglob("*"))
+    description = FeaturesDescription(6, "a teacher")
+    with pytest.raises(PointFeaturesError, match="prepared holds something else than point feat"):
+        start_folder(features_folder.prepared, description, space, np.ones((3, 6)), np.ones(3))
+    assert sorted(features_folder.prepared.rglob("*")) == before
+
+
+def test_a_start_that_was_killed_is_gone_on_with(tmp_path, space):
+    (tmp_path / ".features.yaml.77").write_bytes(b"")
+    description = FeaturesDescription(6, "a teacher", "5" * 64)
+    start_folder(tmp_path, description, space, np.ones((3, 6)), np.ones(3))
+    (tmp_path / "classifier.npz").unlink()
+    start_folder(tmp_path, description, space, np.ones((3, 6)), np.ones(3))
+    assert PointFeatures(tmp_path).classifier.weight.shape == (3, 6)
 
 
 def test_what_a_killed_writer_left_goes_when_the_scene_is_written(features_folder):
