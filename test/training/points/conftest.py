@@ -66,20 +66,15 @@ def prepared(tmp_path):
 
 @pytest.fixture
 def point_experiment(prepared):
-    """Mapping of an experiment with PointWeb, the smaller network."""
+    """Mapping of an experiment with Res16UNet14A."""
     return {
         "name": "tiny",
         "label_space": str(prepared / "label_space.yaml"),
         "data": {"root": str(prepared)},
         "network": {
-            "name": "pointweb",
-            "config": {"centroids": [32, 32, 32, 3]},
-            "sampling": {
-                "block_size": 8.0,
-                "stride": 8.0,
-                "num_points": 64,
-                "min_points": 32,
-            },
+            "name": "res16unet14a",
+            "config": {"conv1_kernel_size": 3, "bn_momentum": 0.2},
+            "sampling": {"voxel_size": 0.2},
         },
         "training": {
             "steps": 3,
@@ -90,16 +85,16 @@ def point_experiment(prepared):
             "checkpoint_every": 2,
             "evaluate_every": 2,
         },
-        "augmentation": {"dropout": 0.0},
     }
 
 
 @pytest.fixture
-def voxel_experiment(point_experiment):
-    """The same with Res16UNet14A."""
+def block_experiment(point_experiment):
+    """The same with PointWeb."""
     point_experiment["network"] = {
-        "name": "res16unet14a",
-        "config": {"conv1_kernel_size": 3},
-        "sampling": {"voxel_size": 0.2},
+        "name": "pointweb",
+        "config": {"centroids": [32, 32, 32, 3]},
+        "sampling": {"block_size": 8.0, "stride": 8.0, "num_points": 64, "min_points": 32},
     }
+    point_experiment["augmentation"] = {"dropout": 0.0}
     return point_experiment
