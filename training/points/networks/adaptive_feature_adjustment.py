@@ -21,7 +21,6 @@ from torch.nn import functional as F
 from training.points.networks.pair_adjustment import PairAdjustment
 from training.points.networks.shared_mlp import SharedMLP
 
-
 _FEWEST_CHANNELS = 16
 """Fewer are filled up with zeros: matrix products of whole vectors are faster than of a part."""
 
@@ -59,6 +58,8 @@ class AdaptiveFeatureAdjustment(nn.Module):
     def _adjust(self, features: Tensor) -> Tensor:
         first, second = self.mlp.layers
         output = self.mlp.weight.layers[0]
+        bias = output.conv.bias
+        assert bias is not None
         norms = [layer.bn.bn for layer in (first, second) if layer.bn is not None]
         pairs = features.shape[0] * features.shape[1] ** 2
         values = F.linear(features, first.weight)
@@ -81,7 +82,7 @@ class AdaptiveFeatureAdjustment(nn.Module):
             norms[1].weight,
             norms[1].bias,
             F.pad(output.weight, (0, 0, 0, spare)),
-            F.pad(output.conv.bias, (0, spare)),
+            F.pad(bias, (0, spare)),
             *given,
             norms[1].eps,
         )
