@@ -21,6 +21,9 @@ from torch.nn import functional as F
 from training.points.networks.pair_adjustment import PairAdjustment
 from training.points.networks.shared_mlp import SharedMLP
 
+_FEWEST_CHANNELS = 16
+"""Fewer are filled up with zeros: matrix products of whole vectors are faster than of a part."""
+
 
 class PairWeights(SharedMLP):
     """The layers of w: normalised ones, and the linear one that gives the weights."""
@@ -55,6 +58,8 @@ class AdaptiveFeatureAdjustment(nn.Module):
     def _adjust(self, features: Tensor) -> Tensor:
         first, second = self.mlp.layers
         output = self.mlp.weight.layers[0]
+        bias = output.conv.bias
+        assert bias is not None
         norms = [layer.bn.bn for layer in (first, second) if layer.bn is not None]
         pairs = features.shape[0] * features.shape[1] ** 2
         values = F.linear(features, first.weight)
@@ -67,21 +72,23 @@ class AdaptiveFeatureAdjustment(nn.Module):
         q = values * scale
         p = q + (norms[0].bias - scale * mean)
         given = (None, None) if self.training else _running(norms[1])
+        channels = features.shape[2]
+        spare = max(0, _FEWEST_CHANNELS - channels)
         sums, mean, variance = PairAdjustment.apply(
             p,
             q,
-            features,
+            F.pad(features, (0, spare)),
             second.weight,
             norms[1].weight,
             norms[1].bias,
-            output.weight,
-            output.conv.bias,
+            F.pad(output.weight, (0, 0, 0, spare)),
+            F.pad(bias, (0, spare)),
             *given,
             norms[1].eps,
         )
         if self.training:
             _track(norms[1], mean, variance, pairs)
-        return sums
+        return sums[..., :channels]
 
 
 def _pair_statistics(values: Tensor) -> tuple[Tensor, Tensor]:
