@@ -21,13 +21,14 @@ from training.data.manifest import (
     read_scans,
 )
 from training.engine.components import check_device
-from training.points.features.extraction_report import ExtractionReport, SceneFigures
+from training.points.features.extraction_report import ExtractedScene, ExtractionReport
 from training.points.features.features_description import (
     SCENES,
     STATISTICS,
     STATISTICS_SPLIT,
     FeaturesDescription,
 )
+from training.points.features.features_record import FeaturesRecord
 from training.points.features.features_writer import start_folder, write_statistics
 from training.points.features.moments import merge_all
 from training.points.features.scene_features import (
@@ -36,7 +37,6 @@ from training.points.features.scene_features import (
     make_scene_features,
     point_model_sha256,
 )
-from training.points.features.scene_record import SceneRecord
 from training.points.point_model import PointModel, load_point_model
 from training.projection.scene_file import scene_path
 from training.scene_jobs import run_scene_jobs
@@ -164,7 +164,7 @@ def _finish(
     defects = [text for row in rows if (text := results[row.scene].defect) is not None]
     write_file(out / DEFECTS, "".join(f"{text}\n" for text in defects).encode())
     records = {
-        row.scene: SceneRecord.read(scene_path(out / SCENES, row.scene, ".npz"), width)
+        row.scene: FeaturesRecord.read(scene_path(out / SCENES, row.scene, ".npz"), width)
         for row in rows
         if results[row.scene].defect is None
     }
@@ -178,7 +178,7 @@ def _finish(
     if training:
         write_statistics(out, merge_all(training, width))
     scenes = [
-        SceneFigures(row.split, results[row.scene].kept, records[row.scene])
+        ExtractedScene(row.split, results[row.scene].kept, records[row.scene])
         for row in rows
         if row.scene in records
     ]

@@ -14,15 +14,15 @@ from seg3d2d_ros.labels import LabelSpace
 from training.data.manifest import DEFECTS
 from training.points.features.features_description import STATISTICS, STATISTICS_SPLIT
 from training.points.features.features_folder import PointFeatures
+from training.points.features.features_record import FeaturesRecord
 from training.points.features.moments import merge_all
-from training.points.features.scene_record import SceneRecord
 
 _SHOWN = 5
 """Defects on the screen; all of them are in the file."""
 
 
 @dataclass(frozen=True, eq=False)
-class SceneFigures:
+class ExtractedScene:
     """One scene.
 
     Attributes:
@@ -33,7 +33,7 @@ class SceneFigures:
 
     split: str
     kept: bool
-    record: SceneRecord
+    record: FeaturesRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class ExtractionReport:
     out: Path
     width: int
     label_space: LabelSpace
-    scenes: list[SceneFigures]
+    scenes: list[ExtractedScene]
     defects: list[str]
     remark: str = ""
 

@@ -25,8 +25,8 @@ from training.points.features.features_description import (
     STATISTICS,
     FeaturesDescription,
 )
+from training.points.features.features_record import FeaturesRecord
 from training.points.features.moments import Moments
-from training.points.features.scene_record import SceneRecord
 from training.projection.scene_file import points_sha256, scene_path
 
 _ROWS = 65536
@@ -207,7 +207,7 @@ class PointFeatures:
             PointFeaturesError: if they are missing, damaged, of another scene or another version
                 of its scan, or of another length, width or type.
         """
-        record = SceneRecord.read(self.path(scene, ".npz"), self.width)
+        record = FeaturesRecord.read(self.path(scene, ".npz"), self.width)
         if record.points_sha256 != sha256:
             raise PointFeaturesError(
                 f"{self.path(scene)} has features of another scan than that of {scene}: of another "
@@ -270,7 +270,7 @@ class PointFeatures:
     def _check_numbers(self, scene: str, features: npt.NDArray[np.float16]) -> None:
         """Refuse NaN and inf, and features whose moments are not those of their record."""
         check_finite(features, str(self.path(scene)))
-        stored = SceneRecord.read(self.path(scene, ".npz"), self.width).moments
+        stored = FeaturesRecord.read(self.path(scene, ".npz"), self.width).moments
         found = Moments.of(features)
         spread = np.sqrt(found.variance)
         # Other programs may have computed them in float32.

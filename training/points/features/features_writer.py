@@ -23,8 +23,8 @@ from training.points.features.features_description import (
     STATISTICS,
     FeaturesDescription,
 )
+from training.points.features.features_record import FeaturesRecord
 from training.points.features.moments import Moments
-from training.points.features.scene_record import SceneRecord
 from training.projection.scene_file import scene_path
 
 LARGEST_HALF = 65504.0
@@ -112,7 +112,7 @@ def write_scene(
     *,
     inputs_sha256: str = "",
     confusion: npt.NDArray[np.int64] | None = None,
-) -> SceneRecord:
+) -> FeaturesRecord:
     """Write a scene's features, and last its record: with that they are finished.
 
     Args:
@@ -121,7 +121,7 @@ def write_scene(
         features: [n, width], a row for each point of the scan.
         points_sha256: of the scan, see :func:`training.projection.scene_file.points_sha256`.
         inputs_sha256: of all that the features depend on.
-        confusion: see :class:`~training.points.features.scene_record.SceneRecord`.
+        confusion: see :class:`~training.points.features.features_record.FeaturesRecord`.
 
     Raises:
         DatasetError: if the scene's name leads out of the folder.
@@ -137,7 +137,7 @@ def write_scene(
     record.unlink(missing_ok=True)
     with replacing(array) as file:
         np.save(file, np.ascontiguousarray(features), allow_pickle=False)
-    written = SceneRecord(Moments.of(features), points_sha256, inputs_sha256, confusion)
+    written = FeaturesRecord(Moments.of(features), points_sha256, inputs_sha256, confusion)
     written.write(record)
     return written
 

@@ -24,8 +24,8 @@ from training.data.scan import Scan
 from training.points.cloud import CloudError
 from training.points.features.array_file import PointFeaturesError
 from training.points.features.features_description import SCENES
+from training.points.features.features_record import FeaturesRecord
 from training.points.features.features_writer import to_half, write_scene
-from training.points.features.scene_record import SceneRecord
 from training.points.networks.point_network import PointNetworkError
 from training.points.point_model import PointModel, load_point_model
 from training.points.prediction import predict_scene
@@ -170,7 +170,7 @@ def _finished(job: FeaturesJob, points: int, inputs: str) -> bool:
     try:
         features = np.load(array, mmap_mode="r", allow_pickle=False)
         width = int(features.shape[1])
-        there = SceneRecord.read(record, width)
+        there = FeaturesRecord.read(record, width)
     except (OSError, ValueError, EOFError, IndexError, PointFeaturesError):
         return False
     whole = features.dtype == np.float16 and features.shape == (points, width)

@@ -16,7 +16,7 @@ from training.points.features.moments import Moments
 
 
 @dataclass(frozen=True, eq=False)
-class SceneRecord:
+class FeaturesRecord:
     """``scenes/<scene>.npz``.
 
     Attributes:
@@ -53,7 +53,7 @@ class SceneRecord:
         write_arrays(path, arrays)
 
     @classmethod
-    def read(cls, path: Path, width: int) -> SceneRecord:
+    def read(cls, path: Path, width: int) -> FeaturesRecord:
         """Read a record.
 
         Args:
