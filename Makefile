@@ -7,6 +7,7 @@
 #   make test-jazzy       the part of it that runs ROS 2 nodes, on Jazzy in place of Kilted
 #   make test-minkowski   the tests of the 3D networks with MinkowskiEngine, which it builds
 #   make minkowski        build MinkowskiEngine into .venv-minkowski and no more
+#   make point-models     render rooms, train and export the 3D networks in point_models/: hours
 #   make clean            remove everything that these have made
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH
 unexport RMW_IMPLEMENTATION ROS_DISTRO ROS_VERSION ROS_LOCALHOST_ONLY
 
-.PHONY: demo test test-jazzy test-minkowski minkowski lint clean
+.PHONY: demo test test-jazzy test-minkowski minkowski lint clean point-models
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.stamp
@@ -47,6 +48,11 @@ lint: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# Batches, and so the weights, depend on the number of processes.
+point-models: $(VENV)/test.stamp
+	scripts/train_point_models.sh $(VENV)/bin/python $(or $(PROCESSES),2) \
+	  $(or $(POINT_MODELS),res16unet14a pointweb)
 
 $(VENV)/bin/python $(JAZZY)/bin/python $(MINKOWSKI)/bin/python:
 	@scripts/system_packages.sh python3-venv

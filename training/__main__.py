@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.argument_types import rate
+from training.argument_types import count, rate
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -83,15 +83,9 @@ def _to_bag(arguments: argparse.Namespace) -> int:
 
 
 def _networks(arguments: argparse.Namespace) -> int:
-    del arguments
-    from seg3d2d_ros.networks.registry import NETWORKS, build_network, geometry
+    from training.networks_table import print_networks
 
-    for name in sorted(NETWORKS):
-        network = build_network(name, {}, 20)
-        count = sum(parameter.numel() for parameter in network.parameters())
-        stride, multiple = geometry(network)
-        print(f"{name}: {count / 1e6:.2f} M parameters, stride {stride}, multiple {multiple}")
-    return 0
+    return print_networks(arguments)
 
 
 def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -145,7 +139,15 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     to_bag.add_argument("--rate", type=rate, default=15.0, help="frames a second (%(default)s)")
     to_bag.set_defaults(run=_to_bag)
 
-    networks = verbs.add_parser("networks", help="list the networks")
+    networks = verbs.add_parser(
+        "networks",
+        help="list the networks, 2D and 3D",
+        description="Names, numbers of parameters, feature widths and strides of all networks with "
+        "their default settings.",
+    )
+    networks.add_argument(
+        "--classes", type=count, default=20, help="of their classifiers (%(default)s)"
+    )
     networks.set_defaults(run=_networks)
 
 
@@ -191,7 +193,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for part in ("rendering", "data", "projection", "inspection", "points"):
+    parts = ("rendering", "data", "projection", "inspection", "points", "published_weights")
+    for part in parts:
         importlib.import_module(f"training.{part}.command").add_parser(verbs)
     _add_verbs(verbs)
     words = sys.argv[1:] if argv is None else list(argv)

@@ -48,6 +48,15 @@ def rate(text: str) -> float:
     return _number(text, 0.01, 1000, "is no rate from 0.01 to 1000")
 
 
+def length(text: str) -> float:
+    """Metres, 0.001 to 100.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    return _number(text, 0.001, 100, "is no length in metres from 0.001 to 100")
+
+
 def size(text: str) -> tuple[int, int]:
     """Width and height of pictures, at least 16 pixels each.
 

@@ -29,6 +29,7 @@ class EfficientNetLiteFPN(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.feature_width = width
         self.encoder = EfficientNetLite(variant)
         self.decoder = FeaturePyramid(self.encoder.tap_channels[1:], width)
         self.dropout = nn.Dropout2d(dropout)

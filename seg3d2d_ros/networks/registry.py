@@ -23,6 +23,7 @@ class ParsingNetwork(Protocol):
     num_classes: int
     output_stride: int
     multiple: int
+    feature_width: int
 
     def __call__(self, image: Tensor) -> Tensor:
         """Logits [N, classes, H / output_stride, W / output_stride] of [N, 3, H, W]."""
@@ -59,6 +60,11 @@ def geometry(network: nn.Module) -> tuple[int, int]:
     """Output stride and the number that both input sides must be a multiple of, in pixels."""
     described = cast(ParsingNetwork, network)
     return described.output_stride, described.multiple
+
+
+def feature_width(network: nn.Module) -> int:
+    """Channels of the features that the network's classifier sees."""
+    return cast(ParsingNetwork, network).feature_width
 
 
 def count_classes(network: nn.Module) -> int:

@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verb ``points``: 3D networks are trained, measured and exported."""
+"""The verb ``points``: 3D networks are trained, measured, exported, and make features."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import logging
 import shlex
 from pathlib import Path
 
+from training.points import features_command
+
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the verb and its sub-verbs."""
-    points = verbs.add_parser("points", help="3D networks: train, evaluate, export")
+    points = verbs.add_parser("points", help="3D networks: train, evaluate, export, features")
     parts = points.add_subparsers(dest="points_verb", required=True)
     _add_train(parts)
     _add_evaluate(parts)
     _add_export(parts)
+    features_command.add_parser(parts)
 
 
 def _add_train(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,6 +18,7 @@ from seg3d2d_ros.networks.stored_weights import (
     fill_from_safetensors,
     weights_to_safetensors,
 )
+from training.engine.checkpoint import first_line
 from training.points.networks.point_network import PointNetwork, PointNetworkError
 from training.points.networks.registry import build_point_network, build_sampling
 from training.points.sampling.scene_sampling import SceneSampling
@@ -26,6 +27,7 @@ FORMAT = "seg3d2d point model 1"
 DESCRIPTION = "point_model.yaml"
 WEIGHTS = "weights.safetensors"
 LABEL_SPACE = "label_space.yaml"
+_MAPPINGS = ("config", "sampling", "metrics")
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,14 @@ def save_point_model(
         metrics: measured figures and on which data.
 
     Raises:
+        PointNetworkError: if the network's classes are not as many as the label space's.
         OSError: if it can't be written.
     """
+    if network.num_classes != label_space.num_classes:
+        raise PointNetworkError(
+            f"the network tells {network.num_classes} classes apart, the label space "
+            f"'{label_space.name}' has {label_space.num_classes}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     content = weights_to_safetensors(network)
     description = PointModelDescription(
@@ -127,23 +135,13 @@ def load_point_model(folder: Path) -> PointModel:
         PointNetworkError: if it is absent, damaged, of another version or of another network.
         LabelSpaceError: if its label space can't be read.
     """
-    path = folder / DESCRIPTION
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-        description = PointModelDescription(**mapping)
-    except OSError as error:
-        raise PointNetworkError(
-            f"{folder} holds no point model ({path.name}: {error.strerror}); 'python -m training "
-            "points export' or 'import' make one"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise PointNetworkError(f"{path} is malformed; export or import the model anew") from error
-    if description.format != FORMAT:
-        raise PointNetworkError(
-            f"{path} is of the format '{description.format}', this version reads '{FORMAT}'"
-        )
+    description = _read_description(folder)
     space = LabelSpace.load(folder / LABEL_SPACE)
-    network = build_point_network(description.network, description.config, space.num_classes)
+    try:
+        network = build_point_network(description.network, description.config, space.num_classes)
+        sampling = build_sampling(description.network, description.sampling)
+    except (PointNetworkError, TypeError, ValueError, RuntimeError) as error:
+        raise PointNetworkError(f"{folder / DESCRIPTION}: {first_line(error)}") from error
     weights = folder / WEIGHTS
     try:
         content = weights.read_bytes()
@@ -151,12 +149,42 @@ def load_point_model(folder: Path) -> PointModel:
         raise PointNetworkError(f"{weights} can't be read: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != description.sha256:
         raise PointNetworkError(
-            f"{weights} is not the file that {path.name} names (its SHA-256 differs); copy the "
+            f"{weights} is not the file that {DESCRIPTION} names (its SHA-256 differs); copy the "
             "folder again"
         )
     try:
         fill_from_safetensors(network, content)
     except StoredWeightsError as error:
         raise PointNetworkError(f"{weights}: {error}") from error
-    sampling = build_sampling(description.network, description.sampling)
     return PointModel(description, network.eval(), sampling, space)
+
+
+def _read_description(folder: Path) -> PointModelDescription:
+    path = folder / DESCRIPTION
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PointNetworkError(
+            f"{folder} holds no point model ({path.name}: {error.strerror}); 'python -m training "
+            "points export' or 'import' make one"
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PointNetworkError(f"{path} is malformed; export or import the model anew") from error
+    if isinstance(mapping, dict) and mapping.get("format") != FORMAT:
+        raise PointNetworkError(
+            f"{path} is of the format '{mapping.get('format')}', this version reads '{FORMAT}'"
+        )
+    try:
+        description = PointModelDescription(**mapping)
+    except TypeError as error:
+        raise PointNetworkError(
+            f"{path} is malformed: a field is missing or unknown; export or import the model anew"
+        ) from error
+    for name, value in asdict(description).items():
+        kind = dict if name in _MAPPINGS else str
+        if not isinstance(value, kind):
+            raise PointNetworkError(
+                f"{path} is malformed: '{name}' is a {type(value).__name__}, not a {kind.__name__};"
+                " export or import the model anew"
+            )
+    return description

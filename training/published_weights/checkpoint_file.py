@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -85,19 +87,35 @@ def read_checkpoint(file: Path) -> Checkpoint:
 def _load(file: Path) -> Any:
     try:
         # not a path: the file's name must not choose how it is read
-        with file.open("rb") as stream, torch.serialization.safe_globals(_NUMPY_SCALARS):
+        with (
+            file.open("rb") as stream,
+            warnings.catch_warnings(),
+            torch.serialization.safe_globals(_NUMPY_SCALARS),
+        ):
+            warnings.simplefilter("ignore")  # of what is refused or read in any case
             return torch.load(stream, map_location="cpu", weights_only=True)
     except OSError as error:
         raise PublishedWeightsError(f"{file} can't be read: {error.strerror or error}") from error
     # everything that the reader can meet in a damaged file, whatever it raises then
     except Exception as error:
-        needed = re.search(r"GLOBAL (\S+)", str(error))
-        if needed:
+        code = _code_needed(file, str(error))
+        if code:
             raise PublishedWeightsError(
-                f"{file} is pickled with code ({needed[1]}), which is not run; where you trust the "
+                f"{file} is pickled with code ({code}), which is not run; where you trust the "
                 "file, open it in the program that made it and save the tensors alone: "
                 "torch.save({'state_dict': model.state_dict()}, ...)"
             ) from error
         raise PublishedWeightsError(
             f"{file} is no PyTorch checkpoint, or damaged; download it again"
         ) from error
+
+
+def _code_needed(file: Path, message: str) -> str | None:
+    """Name of what a refused file would have run; None where it was refused for other reasons."""
+    found = re.search(r"GLOBAL (\S+)", message)
+    if found is None:
+        return None
+    # a name that the file's end cuts short looks like an unknown one
+    ending = f"\n{found[1].rpartition('.')[2]}\n".encode()
+    with file.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+        return found[1] if content.find(ending) >= 0 else None

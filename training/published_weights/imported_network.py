@@ -24,6 +24,7 @@ class ImportedNetwork:
         config: settings of the network, as the registry takes them.
         sampling: settings of its sampling, likewise.
         report: what was done with the weights, a sentence a line.
+        class_names: in the order of the network's classifier; None where the file does not tell.
     """
 
     network: PointNetwork
@@ -31,3 +32,4 @@ class ImportedNetwork:
     config: dict[str, Any]
     sampling: dict[str, Any]
     report: str
+    class_names: tuple[str, ...] | None = None

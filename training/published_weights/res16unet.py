@@ -16,6 +16,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.point_network import PointNetworkError
 from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet, Res16UNetShape
 from training.published_weights.checkpoint_file import Checkpoint, read_checkpoint
@@ -30,6 +31,13 @@ HYBRID_OF_HYPERCUBE = (
 KERNEL_ORDERS = ("hybrid", "hypercube")
 _BLOCK_KERNEL = re.compile(r"(block[1-8])\.\d+\.conv[12]\.kernel")
 _COUNTER = "num_batches_tracked"
+S3DIS_CLASSES = (
+    *("clutter", "beam", "board", "bookcase", "ceiling", "chair", "column", "door", "floor"),
+    *("sofa", "table", "wall", "window"),
+)
+"""In the order of the published networks for S3DIS: clutter, then by name, without stairs
+(``lib/datasets/preprocessing/stanford.py``, ``lib/datasets/stanford.py``)."""
+_S3DIS_LABEL_SPACE = Path(__file__).parents[2] / "config" / "labels" / "s3dis13.yaml"
 _POSITION_CHANNELS = 6
 _SIZES = {27: 3, 125: 5}
 
@@ -38,7 +46,9 @@ def import_res16unet(file: Path, *, kernel_order: str = "hybrid") -> ImportedNet
     """A Res16UNet with the weights of a published checkpoint.
 
     Which network of the family it is, the first kernel's size, the channels of the input and the
-    number of classes are read from the weights' shapes.
+    number of classes are read from the weights' shapes. Thirteen classes with six input channels
+    are those of the published networks for S3DIS: the classifier's columns are put in the order of
+    ``config/labels/s3dis13.yaml`` by name.
 
     Args:
         file: of ``torch.save``; a mapping with ``state_dict``, or the weights themselves.
@@ -49,6 +59,7 @@ def import_res16unet(file: Path, *, kernel_order: str = "hybrid") -> ImportedNet
     Raises:
         PublishedWeightsError: if the file is missing, damaged, no checkpoint, needs code to be
             read, or is of another architecture; if the order is unknown.
+        LabelSpaceError: if the label space of S3DIS can't be read.
     """
     if kernel_order not in KERNEL_ORDERS:
         raise PublishedWeightsError(
@@ -65,15 +76,26 @@ def import_res16unet(file: Path, *, kernel_order: str = "hybrid") -> ImportedNet
             weights[weight] = hybrid_to_hypercube(tensor)
         else:
             weights[weight] = tensor
-    network.load_state_dict(weights)
-    positions = network.in_channels == _POSITION_CHANNELS
     config = {
         "in_channels": network.in_channels,
         "conv1_kernel_size": network.conv0p1s1.kernel_size,
     }
-    sampling = {"voxel_size": 0.05, "positions": True} if positions else {"voxel_size": 0.02}
-    report = "\n".join(_report(file, checkpoint, name, network, permuted))
-    return ImportedNetwork(network.eval(), name, config, sampling, report)
+    positions = network.in_channels == _POSITION_CHANNELS
+    class_names = None
+    if positions and network.num_classes == len(S3DIS_CLASSES):
+        class_names = LabelSpace.load(_S3DIS_LABEL_SPACE).names
+        order = [S3DIS_CLASSES.index(name) for name in class_names]
+        for weight in ("final.kernel", "final.bias"):
+            weights[weight] = weights[weight][:, order]
+    network.load_state_dict(weights)
+    return ImportedNetwork(
+        network.eval(),
+        name,
+        config,
+        {"voxel_size": 0.05, "positions": "voxels"} if positions else {"voxel_size": 0.02},
+        "\n".join(_report(file, checkpoint, name, network, permuted, class_names is not None)),
+        class_names,
+    )
 
 
 def hybrid_to_hypercube(kernel: Tensor) -> Tensor:
@@ -134,11 +156,18 @@ def _differences(expected: dict[str, Tensor], tensors: dict[str, Tensor]) -> lis
             differences.append(
                 f"'{name}' is {list(tensors[name].shape)} and not {list(tensor.shape)}"
             )
+        elif tensor.is_floating_point() and not tensors[name].is_floating_point():
+            differences.append(f"'{name}' holds whole numbers")
     return differences + [f"'{name}' is unknown" for name in tensors if name not in expected]
 
 
 def _report(
-    file: Path, checkpoint: Checkpoint, name: str, network: Res16UNet, permuted: Counter[str]
+    file: Path,
+    checkpoint: Checkpoint,
+    name: str,
+    network: Res16UNet,
+    permuted: Counter[str],
+    s3dis: bool,
 ) -> list[str]:
     size = network.conv0p1s1.kernel_size
     lines = [
@@ -159,9 +188,19 @@ def _report(
         lines.append("The names' prefix 'module.' of parallel training was taken off.")
     if checkpoint.ignored:
         lines.append(f"Not used: {', '.join(checkpoint.ignored)}.")
+    if s3dis:
+        lines.append(
+            "The classes were put from the order of the published networks for S3DIS into that of "
+            "the label space s3dis13 by name."
+        )
+    else:
+        lines.append(
+            "The classes are in the file's order, which the label space given must have as well; "
+            "that of the published networks for ScanNet is scannet20's."
+        )
     if network.in_channels == _POSITION_CHANNELS:
         lines.append(
-            "Three of the input channels are positions, given as the published training code does: "
-            "in voxels, x and y from their mean, z from the scene's origin."
+            "Three of the input channels are positions, given as the published training code does "
+            "(sampling's positions: voxels); the published demonstration gives metres, so try both."
         )
     return lines

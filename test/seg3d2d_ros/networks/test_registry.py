@@ -12,6 +12,7 @@ from seg3d2d_ros.networks.registry import (  # noqa: E402
     NETWORKS,
     NetworkError,
     build_network,
+    feature_width,
     geometry,
 )
 
@@ -33,9 +34,20 @@ def test_every_weight_receives_a_gradient():
     assert idle == []
 
 
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_the_classifier_sees_features_of_the_promised_width(name):
+    network = build_network(name, {}, 7).eval()
+    seen = []
+    network.classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, *[geometry(network)[1]] * 2))
+    assert seen == [feature_width(network)]
+
+
 def test_settings_reach_the_network():
     network = build_network("efficientnet_lite_fpn", {"width": 24, "dropout": 0.0}, 3)
     assert network.classifier.weight.shape == (3, 24, 1, 1)
+    assert feature_width(network) == 24
 
 
 def test_unknown_names_say_what_there_is():

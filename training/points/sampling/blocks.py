@@ -58,6 +58,7 @@ class BlockSampling(SceneSampling[Block]):
         min_points: a training block has more points in its column.
         stride: between the blocks of a prediction, metres; at most `block_size`.
         blocks_at_once: that a network sees in prediction.
+        colors: whether features have colours before the place; published for S3DIS, not ScanNet.
 
     Raises:
         ValueError: if a setting is impossible.
@@ -68,6 +69,7 @@ class BlockSampling(SceneSampling[Block]):
     min_points: int = 1024
     stride: float = 0.5
     blocks_at_once: int = 8
+    colors: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.stride <= self.block_size < np.inf:
@@ -105,9 +107,10 @@ class BlockSampling(SceneSampling[Block]):
         )
 
     def batch(self, samples: Sequence[Block]) -> TrainingBatch:
-        """Points [B, num_points, 3] and features [B, num_points, 6] of blocks."""
+        """Points [B, num_points, 3] and features [B, num_points, 6 or 3] of blocks."""
         points, features = zip(
-            *(_inputs(block.points, block.colors, block.places) for block in samples), strict=True
+            *(self._inputs(block.points, block.colors, block.places) for block in samples),
+            strict=True,
         )
         labels = torch.from_numpy(np.concatenate([block.labels for block in samples]))
         return TrainingBatch((torch.stack(points), torch.stack(features)), labels)
@@ -128,7 +131,7 @@ class BlockSampling(SceneSampling[Block]):
         chunks = self._chunks(points, room, rng)
         while some := list(islice(chunks, self.blocks_at_once)):
             inputs = [
-                _inputs(
+                self._inputs(
                     room.coordinates(points[rows], center), colors[rows], room.places(points[rows])
                 )
                 for rows, center in some
@@ -170,10 +173,14 @@ class BlockSampling(SceneSampling[Block]):
         """Lower edges of the blocks along an axis."""
         low, high = float(room.low[axis]), float(room.high[axis])
         steps = max(0, int(np.ceil((high - low - self.block_size) / self.stride)))
-        return [
-            min(low + step * self.stride, high - self.block_size) if step else low
-            for step in range(steps + 1)
-        ]
+        return [min(low + k * self.stride, high - self.block_size) for k in range(steps + 1)]
+
+    def _inputs(
+        self, points: _Points, colors: npt.NDArray[Any], places: _Points
+    ) -> tuple[Tensor, Tensor]:
+        """Points [n, 3] and features [n, 6 or 3] of a block."""
+        features = [colors.astype(np.float32) / 255, places] if self.colors else [places]
+        return torch.from_numpy(points), torch.from_numpy(np.concatenate(features, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,9 +204,3 @@ class _Room:
         """From 0 to 1; 0 along an axis that the room has no extent along."""
         size = self.high - self.low
         return ((points - self.low) / np.where(size > 0, size, 1)).astype(np.float32)
-
-
-def _inputs(points: _Points, colors: npt.NDArray[Any], places: _Points) -> tuple[Tensor, Tensor]:
-    """Points [n, 3] and features [n, 6] of a block."""
-    features = np.concatenate([colors.astype(np.float32) / 255, places], 1)
-    return torch.from_numpy(points), torch.from_numpy(features)

@@ -18,6 +18,7 @@ from training.points.cloud import UNLABELED, CloudError, LabelledCloud
 from training.points.sampling.scene_sampling import ScenePart, SceneSampling, TrainingBatch
 from training.points.sparse.voxel_pyramid import LARGEST_COORDINATE
 
+POSITIONS = ("none", "voxels", "metres")
 _COARSEST_STRIDE = 16
 """Of the networks that take voxels."""
 _FEWEST_COARSE_VOXELS = 2
@@ -96,9 +97,11 @@ class VoxelSampling(SceneSampling):
         crop_m: side, metres, of the random horizontal square that a training sample is cut to; it
             is centred on a random point, and 0 takes the whole scene. The published recipes take
             the whole scene; windows make steps smaller and batches more varied.
-        positions: whether a voxel also has its position as three more channels, in voxels: x and
-            y from their mean over the scene, z from the scene's origin. So the published networks
-            for S3DIS take it, whose input has six channels.
+        positions: three more channels of a voxel, as the published networks for S3DIS take them;
+            ``none``, ``voxels`` or ``metres``. ``voxels``: of the voxel, in voxels, x and y from
+            their mean over the scene's voxels, z from the scene's origin, as in the published
+            training code. ``metres``: of the voxel's first point, from the mean of the scene's
+            points, as in the published demonstration.
 
     Raises:
         ValueError: if a setting is impossible.
@@ -107,7 +110,7 @@ class VoxelSampling(SceneSampling):
     voxel_size: float = 0.02
     point_cap: int = 1_200_000
     crop_m: float = 0.0
-    positions: bool = False
+    positions: str = "none"
 
     def __post_init__(self) -> None:
         if not (0.0 < self.voxel_size < math.inf):
@@ -118,6 +121,8 @@ class VoxelSampling(SceneSampling):
             raise ValueError(
                 f"crop_m is {self.crop_m}, it must be a length in metres, or 0 for whole scenes"
             )
+        if self.positions not in POSITIONS:
+            raise ValueError(f"positions is {self.positions}, it must be of {', '.join(POSITIONS)}")
 
     def draw(self, cloud: LabelledCloud, rng: Generator) -> LabelledCloud | None:
         """Points of one training sample: one for each voxel; its class is the voxel's.
@@ -168,7 +173,7 @@ class VoxelSampling(SceneSampling):
             if number and count > self.point_cap:
                 break
             coordinates.append(_numbered(voxels.coordinates, number))
-            features.append(self._features(voxels, sample.colors))
+            features.append(self._features(voxels, sample.points, sample.colors))
             labels.append(torch.from_numpy(_agreed_labels(sample.labels, voxels)))
         return TrainingBatch((torch.cat(coordinates), torch.cat(features)), torch.cat(labels))
 
@@ -181,16 +186,24 @@ class VoxelSampling(SceneSampling):
             CloudError: if the scene is larger than the range of voxels.
         """
         voxels = voxelise(points, self.voxel_size)
-        inputs = (_numbered(voxels.coordinates, 0), self._features(voxels, colors))
+        inputs = (_numbered(voxels.coordinates, 0), self._features(voxels, points, colors))
         yield ScenePart(inputs, np.arange(len(points), dtype=np.int64), voxels.rows)
 
-    def _features(self, voxels: SceneVoxels, colors: npt.NDArray[np.generic]) -> Tensor:
+    def _features(
+        self,
+        voxels: SceneVoxels,
+        points: npt.NDArray[np.float32],
+        colors: npt.NDArray[np.generic],
+    ) -> Tensor:
         values = colors[voxels.first].astype(np.float32) / np.float32(255) - np.float32(0.5)
-        if self.positions:
+        if self.positions == "voxels":
             places = (voxels.coordinates + voxels.lowest).astype(np.float64)
             places[:, :2] -= places[:, :2].mean(0)
-            values = np.concatenate([values, places.astype(np.float32)], 1)
-        return torch.from_numpy(values)
+        elif self.positions == "metres":
+            places = points[voxels.first].astype(np.float64) - points.mean(0, dtype=np.float64)
+        else:
+            return torch.from_numpy(values)
+        return torch.from_numpy(np.concatenate([values, places.astype(np.float32)], 1))
 
 
 def _numbered(coordinates: npt.NDArray[np.int64], scene: int) -> Tensor:

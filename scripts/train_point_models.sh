@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+# Renders the rooms, trains and exports the 3D networks in point_models/; goes on where it stopped.
+# Usage: train_point_models.sh PYTHON PROCESSES MODEL..., with MODEL res16unet14a or pointweb
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=$1 processes=$2
+shift 2
+
+# Rooms in a data set's layout: the scans are what counts, so there is one small picture each.
+prepare_rooms() { # DATASET NAME ROOMS SHARE-OF-VAL SEED
+  "$python" -m training rooms --out "data/$2" --format "$1" --domain A --rooms "$3" \
+    --split-val "$4" --seed "$5" --frames-per-room 1 --val-frames-per-room 1 --size 64x64 \
+    --workers "$processes"
+  "$python" -m training prepare --dataset "$1" --root "data/$2" --out "data/$2_prepared" \
+    --workers "$processes"
+}
+
+for model in "$@"; do
+  case $model in
+    res16unet14a) prepare_rooms scannet rooms_scans 700 0.0572 21 ;;
+    pointweb) prepare_rooms s3dis rooms_s3dis 400 0.1 22 ;;
+    *) echo "there is no model '$model'; there are res16unet14a and pointweb" >&2 && exit 2 ;;
+  esac
+  "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
+    -m training points train "config/experiments/points/rooms_$model.yaml"
+  "$python" -m training points export "runs/rooms_$model" "point_models/rooms-$model"
+done

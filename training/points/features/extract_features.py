@@ -1,0 +1,185 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The verb ``points features``: every scene of a prepared data set by a point model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from seg3d2d_ros.atomic_file import write_file
+from seg3d2d_ros.labels import LabelSpace, LabelSpaceError
+from training.data.labelled_frames import DatasetError
+from training.data.manifest import (
+    DEFECTS,
+    SCANS_LIST,
+    ScanRow,
+    class_table,
+    read_scans,
+)
+from training.engine.components import check_device
+from training.points.features.extraction_report import ExtractedScene, ExtractionReport
+from training.points.features.features_description import (
+    SCENES,
+    STATISTICS,
+    STATISTICS_SPLIT,
+    FeaturesDescription,
+)
+from training.points.features.features_record import FeaturesRecord
+from training.points.features.features_writer import start_folder, write_statistics
+from training.points.features.moments import merge_all
+from training.points.features.scene_features import (
+    FeaturesJob,
+    SceneResult,
+    make_scene_features,
+    point_model_sha256,
+)
+from training.points.point_model import PointModel, load_point_model
+from training.projection.scene_file import scene_path
+from training.scene_jobs import run_scene_jobs
+
+_NO_CLASS = 65535
+
+
+def extract_features(
+    model_folder: Path,
+    prepared: Path,
+    out: Path,
+    *,
+    splits: Sequence[str] = (),
+    workers: int | None = None,
+    ray_address: str | None = None,
+    device: str = "cpu",
+) -> ExtractionReport:
+    """Make the features of every scene; those that are there, of this model and scan, are kept.
+
+    Args:
+        model_folder: of the point model.
+        prepared: folder that `prepare` wrote.
+        out: folder to write to.
+        splits: those to do; all where none is named.
+        workers: processes, or tasks of Ray at a time; see
+            :func:`training.scene_jobs.run_scene_jobs`.
+        ray_address: of a Ray cluster, see there.
+        device: to run the network on.
+
+    Raises:
+        PointNetworkError: if the model can't be read.
+        PointFeaturesError: if the folder holds features of another teacher, or something else.
+        DatasetError: if the scans' list can't be read, has none of a split, or none of its scans
+            can be used.
+        ExperimentError: if there is no such device.
+        OSError: if something can't be written.
+    """
+    check_device(device)
+    model = load_point_model(model_folder)
+    rows = _chosen(prepared, splits)
+    _refuse_absent(prepared, rows)
+    table, remark = _class_table(prepared, model.label_space)
+    sha256 = point_model_sha256(model)
+    weight, bias = (part.detach().float().cpu().numpy() for part in model.network.classifier)
+    width = model.network.feature_width
+    description = FeaturesDescription(width, _teacher(model), sha256)
+    start_folder(out, description, model.label_space, weight, bias)
+    if any(row.split == STATISTICS_SPLIT for row in rows):
+        # None rather than those of other features, should this be interrupted.
+        (out / STATISTICS).unlink(missing_ok=True)
+    jobs = [
+        FeaturesJob(
+            model_folder.resolve(), sha256, prepared.resolve(), out.resolve(), row, table, device
+        )
+        for row in rows
+    ]
+    results: dict[str, SceneResult] = {}
+    with tqdm(total=len(jobs), unit="scene") as bar:
+        for result in run_scene_jobs(
+            make_scene_features, jobs, workers=workers, ray_address=ray_address
+        ):
+            results[result.scene] = result
+            bar.update()
+    return _finish(out, model, rows, results, remark)
+
+
+def _class_table(prepared: Path, label_space: LabelSpace) -> tuple[bytes | None, str]:
+    """Class of each id of the scans' labels as uint16, 65535 for none; or why there is no such."""
+    try:
+        table = class_table(prepared, label_space)
+    except (DatasetError, LabelSpaceError) as error:
+        return None, f"not compared with the scans' labels: {error}"
+    table = table.astype(np.uint16)
+    table[table == label_space.unlabeled] = _NO_CLASS
+    return table.tobytes(), ""
+
+
+def _chosen(prepared: Path, splits: Sequence[str]) -> list[ScanRow]:
+    rows = read_scans(prepared)
+    there = sorted({row.split for row in rows})
+    for split in splits:
+        if split not in there:
+            raise DatasetError(
+                f"{prepared / SCANS_LIST} has no scan of the split '{split}', only of "
+                f"{', '.join(there) or 'none'}"
+            )
+    chosen = [row for row in rows if not splits or row.split in splits]
+    if not chosen:
+        raise DatasetError(
+            f"{prepared / SCANS_LIST} lists no scan; prepare a data set that has scans"
+        )
+    names = [row.scene for row in chosen]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DatasetError(
+            f"{prepared / SCANS_LIST} has the scene '{twice}' twice; make it anew with 'python -m "
+            "training prepare'"
+        )
+    return chosen
+
+
+def _refuse_absent(prepared: Path, rows: Sequence[ScanRow]) -> None:
+    """Raise where none of the scans is there: a disk that is not mounted."""
+    if not any((prepared / row.path).exists() for row in rows):
+        raise DatasetError(
+            f"none of the {len(rows)} scans that {prepared} lists is there (the first is "
+            f"{prepared / rows[0].path}): is the data set's disk mounted? Nothing was changed"
+        )
+
+
+def _teacher(model: PointModel) -> str:
+    said = model.description
+    return f"{said.name}: {said.network}, {said.source}; licence {said.licence}"
+
+
+def _finish(
+    out: Path,
+    model: PointModel,
+    rows: Sequence[ScanRow],
+    results: dict[str, SceneResult],
+    remark: str,
+) -> ExtractionReport:
+    """Statistics of the scenes in the list's order, and what is wrong."""
+    width = model.network.feature_width
+    defects = [text for row in rows if (text := results[row.scene].defect) is not None]
+    write_file(out / DEFECTS, "".join(f"{text}\n" for text in defects).encode())
+    records = {
+        row.scene: FeaturesRecord.read(scene_path(out / SCENES, row.scene, ".npz"), width)
+        for row in rows
+        if results[row.scene].defect is None
+    }
+    if not records:
+        raise DatasetError(f"none of the {len(rows)} scans gives features; the first: {defects[0]}")
+    training = [
+        records[row.scene].moments
+        for row in rows
+        if row.split == STATISTICS_SPLIT and row.scene in records
+    ]
+    if training:
+        write_statistics(out, merge_all(training, width))
+    scenes = [
+        ExtractedScene(row.split, results[row.scene].kept, records[row.scene])
+        for row in rows
+        if row.scene in records
+    ]
+    return ExtractionReport(out, width, model.label_space, scenes, defects, remark)

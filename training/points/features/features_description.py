@@ -1,0 +1,99 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a folder of point features says of itself: ``features.yaml``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from seg3d2d_ros.atomic_file import write_file
+from training.points.features.array_file import PointFeaturesError
+
+FORMAT = "seg3d2d point features 1"
+DESCRIPTION = "features.yaml"
+LABEL_SPACE = "label_space.yaml"
+CLASSIFIER = "classifier.npz"
+STATISTICS = "statistics.npz"
+SCENES = "scenes"
+STATISTICS_SPLIT = "train"
+
+
+@dataclass(frozen=True)
+class FeaturesDescription:
+    """``features.yaml``.
+
+    Attributes:
+        width: channels of the features.
+        teacher: which network gave them, in words.
+        teacher_sha256: of the teacher, whatever tells it from others; "" where nothing does.
+        computed_in: type in which the teacher computed.
+        stored_as: type of the files, float16.
+        label_space: file of the classifier's classes, in its order.
+        statistics_split: the statistics are over the points of this split.
+        format: version of the folder's format.
+    """
+
+    width: int
+    teacher: str
+    teacher_sha256: str = ""
+    computed_in: str = "float32"
+    stored_as: str = "float16"
+    label_space: str = LABEL_SPACE
+    statistics_split: str = STATISTICS_SPLIT
+    format: str = FORMAT
+
+    def write(self, folder: Path) -> None:
+        """Write ``features.yaml``.
+
+        Raises:
+            OSError: if it can't be written.
+        """
+        fields = asdict(self)
+        ordered = {"format": fields.pop("format"), **fields}
+        text = yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True)
+        write_file(folder / DESCRIPTION, text.encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> FeaturesDescription:
+        """Read ``features.yaml``.
+
+        Raises:
+            PointFeaturesError: if it is missing, malformed, or of another version.
+        """
+        path = folder / DESCRIPTION
+        try:
+            mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise PointFeaturesError(
+                f"{folder} holds no point features ({path.name}: {error.strerror}); 'python -m "
+                "training points features' writes them"
+            ) from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise PointFeaturesError(f"{path} is malformed: it is no YAML text") from error
+        if not isinstance(mapping, dict):
+            raise PointFeaturesError(f"{path} is malformed: it is no YAML mapping")
+        if mapping.get("format") != FORMAT:
+            raise PointFeaturesError(
+                f"{path} is of the format '{mapping.get('format')}', this version reads '{FORMAT}'"
+            )
+        try:
+            description = cls(**mapping)
+        except TypeError as error:
+            raise PointFeaturesError(
+                f"{path} is malformed: a field is unknown or missing ({error.args[0]})"
+            ) from error
+        for name, value in asdict(description).items():
+            if name == "width":
+                fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
+            else:
+                fits = isinstance(value, str)
+            if not fits:
+                raise PointFeaturesError(f"{path} is malformed: '{name}' is {value!r}")
+        if description.stored_as != "float16" or description.label_space != LABEL_SPACE:
+            raise PointFeaturesError(
+                f"{path}: stored_as must be float16 and label_space {LABEL_SPACE}"
+            )
+        return description

@@ -1,0 +1,113 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""The verb `import`: published weights of 3D networks become point models."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.argument_types import length
+
+if TYPE_CHECKING:  # it needs PyTorch, which listing the verbs does not
+    from training.published_weights.imported_network import ImportedNetwork
+
+KERNEL_ORDERS = ("hybrid", "hypercube")
+
+
+def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the verb, with a verb of its own for each kind of published weights."""
+    verb = verbs.add_parser(
+        "import",
+        help="turn published weights into a model",
+        description="Reads weights that others have published, checks them against the network "
+        "and writes them as a model. No code from the file is run.",
+    )
+    kinds = verb.add_subparsers(dest="kind", required=True)
+    res16unet = kinds.add_parser(
+        "res16unet",
+        help="Res16UNet (MinkUNet) of SpatioTemporalSegmentation",
+        description="Which network of the family it is, is seen from the weights.",
+    )
+    _add_arguments(res16unet, "scannet20.yaml")
+    res16unet.add_argument(
+        "--voxel-size",
+        type=length,
+        metavar="METRES",
+        help="side of the voxels that it was trained on, which the file does not tell (0.02, as "
+        "published for ScanNet; where positions are part of the input 0.05, as for Stanford)",
+    )
+    res16unet.add_argument(
+        "--kernel-order",
+        choices=KERNEL_ORDERS,
+        default="hybrid",
+        help="of the 3x3x3 kernels in the file: hybrid for weights of MinkowskiEngine before 0.5, "
+        "as published, hypercube for those of 0.5 and later (%(default)s)",
+    )
+    res16unet.set_defaults(run=_import_res16unet)
+    pointweb = kinds.add_parser("pointweb", help="PointWeb by its authors")
+    _add_arguments(pointweb, "s3dis13.yaml")
+    pointweb.set_defaults(run=_import_pointweb)
+
+
+def _add_arguments(parser: argparse.ArgumentParser, label_space: str) -> None:
+    parser.add_argument("file", type=Path, help="the published checkpoint")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder to write; its name becomes the model's"
+    )
+    parser.add_argument(
+        "--licence",
+        required=True,
+        help="of the weights: an SPDX identifier or a sentence; it stays with the model",
+    )
+    parser.add_argument(
+        "--label-space",
+        type=Path,
+        help="the classes in the order of the file's classifier; where it is not given those that "
+        f"such files are known to have, else config/labels/{label_space}",
+    )
+    parser.set_defaults(default_label_space=label_space)
+
+
+def _import_res16unet(arguments: argparse.Namespace) -> int:
+    from training.published_weights.res16unet import import_res16unet
+
+    settings = {} if arguments.voxel_size is None else {"voxel_size": arguments.voxel_size}
+    return _import(
+        arguments,
+        lambda: import_res16unet(arguments.file, kernel_order=arguments.kernel_order),
+        settings,
+        f", kernels read in the order {arguments.kernel_order}",
+    )
+
+
+def _import_pointweb(arguments: argparse.Namespace) -> int:
+    from training.published_weights.pointweb import import_pointweb
+
+    return _import(arguments, lambda: import_pointweb(arguments.file), {})
+
+
+def _import(
+    arguments: argparse.Namespace,
+    read: Callable[[], ImportedNetwork],
+    sampling: dict[str, Any],
+    how: str = "",
+) -> int:
+    from seg3d2d_ros.labels import LabelSpace
+    from training.published_weights.import_model import import_model
+
+    description, report = import_model(
+        arguments.file,
+        read,
+        arguments.out,
+        label_space=LabelSpace.load(arguments.label_space) if arguments.label_space else None,
+        default=arguments.default_label_space,
+        licence=arguments.licence,
+        sampling=sampling,
+        how=how,
+    )
+    print(report.rstrip())
+    print(f"{arguments.out}: {description.network}, weights' SHA-256 {description.sha256}")
+    return 0
