@@ -45,6 +45,7 @@ def point_model_card(
     settings = {**description.config, **description.sampling}
     listed = ", ".join(f"{name} {value}" for name, value in settings.items()) or "all by default"
     thanks = "\n".join(f"- {line}" for line in credits) or "None recorded."
+    more = f"{remarks.strip()}\n\n" if remarks.strip() else ""
     return f"""# {description.name}
 
 A 3D network that labels the points of indoor scenes: `{description.network}`, {parameters:,}
@@ -61,9 +62,7 @@ Measured through the weights of this folder, in fp32, on {metrics["data"]}; each
 |---|---|
 {rows}
 
-{remarks.strip()}
-
-## Commands
+{more}## Commands
 
 {commands_section(provenance)}
 

@@ -34,7 +34,12 @@ def assert_same(ours, theirs):
 def test_a_resumed_run_equals_an_uninterrupted_one(
     point_experiment, tmp_path, optimiser, precision
 ):
-    point_experiment["training"] |= {"optimiser": optimiser, "precision": precision}
+    point_experiment["training"] |= {
+        "steps": 2,
+        "evaluate_every": 0,
+        "optimiser": optimiser,
+        "precision": precision,
+    }
     whole = trainer(point_experiment, tmp_path / "whole")
     metrics = whole.run()
     assert trainer(point_experiment, tmp_path / "parts").run(until=1) is None
