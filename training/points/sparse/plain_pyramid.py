@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.points.sparse.kernel_maps import KernelMap, SortedVoxels, build_kernel_map
 from training.points.sparse.packed_voxels import pack, round_down, unpack
-from training.points.sparse.plain_convolution import SparseConvolutionFunction
+from training.points.sparse.plain_convolution import convolve_by_map
 from training.points.sparse.voxel_pyramid import (
     VoxelError,
     VoxelPyramid,
@@ -50,9 +50,7 @@ class PlainPyramid(VoxelPyramid):
         check_strides(from_stride, to_stride)
         if kernel_size == 1 and from_stride == to_stride:
             return features @ kernel[0]
-        kernel_map = self._map(kernel_size, from_stride, to_stride)
-        result: Tensor = SparseConvolutionFunction.apply(features, kernel, kernel_map)
-        return result
+        return convolve_by_map(features, kernel, self._map(kernel_size, from_stride, to_stride))
 
     def _level(self, stride: int) -> SortedVoxels:
         check_stride(stride)
