@@ -73,7 +73,7 @@ class LabelledScenes:
         known = known_label_ids(folder)
         self._unknown = np.ones(len(table), bool)
         self._unknown[list(known)] = False
-        self._range = f"{min(known)} to {max(known)}"
+        self._range = _in_words(known)
         self._room = memory
         self._kept: dict[int, _Kept] = {}
         self._lock = threading.Lock()
@@ -118,8 +118,8 @@ class LabelledScenes:
             first = int(np.argmax(out_of_range))
             raise CloudError(
                 f"{where}: {int(out_of_range.sum())} points have labels out of range "
-                f"({self._range}), the first is point {first} with {int(labels[first])}; prepare "
-                "the data set anew, or correct them"
+                f"(not {self._range}), the first is point {first} with {int(labels[first])}; "
+                "prepare the data set anew, or correct them"
             )
 
     def class_counts(self, classes: int, most: int = 100) -> npt.NDArray[np.int64]:
@@ -129,3 +129,11 @@ class LabelledScenes:
             labels = self.load(index).labels
             counts += np.bincount(labels[labels != UNLABELED], minlength=classes)
         return counts
+
+
+def _in_words(ids: frozenset[int]) -> str:
+    """Such as ``0 to 12, 255``."""
+    starts = sorted(i for i in ids if i - 1 not in ids)
+    ends = sorted(i for i in ids if i + 1 not in ids)
+    pairs = zip(starts, ends, strict=True)
+    return ", ".join(f"{low} to {high}" if low < high else str(low) for low, high in pairs)

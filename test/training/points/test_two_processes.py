@@ -1,0 +1,90 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes that train a 3D network together."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tensorboard")
+pytest.importorskip("open3d")  # the command line also offers rendering
+
+from training.engine.checkpoint import load_checkpoint, newest_checkpoint  # noqa: E402
+from training.engine.run_folder import recorded_commands  # noqa: E402
+
+GRADIENTS = """
+import sys
+from pathlib import Path
+import torch
+from training.points.experiment import load_point_experiment
+from training.points.optimisation import label_weight, point_loss
+from training.points.trainer import PointTrainer
+run = PointTrainer(load_point_experiment(sys.argv[1]), Path(sys.argv[2]), show_progress=False)
+assert run.workers.count == 2
+network, batches = run.network, run.batches
+network.eval()
+network.train = lambda mode=True: network  # batch norm stays as in evaluation
+samples = [batches._draw(sample) for sample in range(4)]
+joined = run.sampling.batch(samples)
+mine, = batches.at(0)
+assert 0 < len(mine.labels) < len(joined.labels)
+total = float(label_weight(joined.labels, run.weights))
+loss = point_loss(network(*joined.inputs).logits, joined.labels, run.weights, total, 0.0)
+loss.backward()
+expected = [parameter.grad.clone() for parameter in network.parameters()]
+run._train_step(mine)
+for parameter, gradient in zip(network.parameters(), expected, strict=True):
+    tolerance = 1e-5 * float(gradient.abs().max())
+    torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=tolerance)
+"""
+
+
+def torchrun(repository, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.run(
+        [*command, "--nproc-per-node=2", *arguments],
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture
+def experiment_file(point_experiment, tmp_path):
+    point_experiment["training"] |= {"steps": 2, "evaluate_every": 0, "class_balance": 0.5}
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(point_experiment))
+    return path
+
+
+def test_gradients_of_two_processes_are_those_of_the_joined_batch(
+    repository, experiment_file, tmp_path
+):
+    script = tmp_path / "gradients.py"
+    script.write_text(GRADIENTS)
+    done = torchrun(repository, str(script), str(experiment_file), str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_make_one_run(repository, experiment_file, tmp_path):
+    folder = tmp_path / "run"
+    words = ["points", "train", str(experiment_file), "--out", str(folder)]
+    done = torchrun(repository, "-m", "training", *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "metrics.json").read_text())["steps"] == 2
+    assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 2
+    _, *commands = recorded_commands(folder)
+    launcher = "torchrun --standalone --nproc-per-node 2 -m training "
+    assert commands == [launcher + shlex.join(words)]
