@@ -173,5 +173,5 @@ def _correlate(inputs: Tensor, gathered: Tensor, sums: Sequence[Tensor], chunk: 
         if of_offset.dtype == inputs.dtype:
             of_offset.addmm_(one, other)
         else:
-            of_offset += one @ other
+            of_offset.add_(one @ other)
         start = stop
