@@ -136,8 +136,9 @@ def _backward(
                 _sum(inputs, by_features, chunk)
 
     side_by_side(chunks, features.device, work)
-    for of_part in partial:
-        sums += of_part
+    if sums is not None:
+        for of_part in partial:
+            sums.add_(of_part)
     return by_features
 
 
