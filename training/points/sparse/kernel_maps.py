@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from training.points.sparse.packed_voxels import pack_offset
+from training.points.sparse.row_chunks import RowChunk, divide_rows
+from training.points.sparse.side_by_side import one_thread, side_by_side
 from training.points.sparse.voxel_pyramid import kernel_offsets
+
+_NO_KEY = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +34,6 @@ class SortedVoxels:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def find(self, keys: Tensor) -> Tensor:
-        """Row of each key, int64; `len(self)` where there is no such voxel."""
-        place = torch.searchsorted(self.keys, keys).clamp_(max=len(self.keys) - 1)
-        there = self.keys[place] == keys
-        if self.rows is not None:
-            place = self.rows[place]
-        return torch.where(there, place, len(self.keys))
-
     def keys_by_row(self) -> Tensor:
         """Keys in the order of the features' rows."""
         if self.rows is None:
@@ -48,37 +45,51 @@ class SortedVoxels:
 
 @dataclass(frozen=True, eq=False)
 class KernelMap:
-    """Input rows by output row and offset.
+    """Input rows by offset and output row.
 
     Attributes:
-        neighbours: int32 [m, K]: the input row that output row m meets under offset K; `inputs`
+        neighbours: int32 [K, m]: the input row that output row m meets under offset K; `inputs`
             where that voxel is empty.
         inputs: number of input rows.
+        symmetric: whether inputs and outputs are the same rows, and the offsets from last to first
+            are those from first to last, negated.
     """
 
     neighbours: Tensor
     inputs: int
+    symmetric: bool = False
 
     @property
     def outputs(self) -> int:
         """Number of output rows."""
+        return self.neighbours.shape[1]
+
+    @property
+    def offsets(self) -> int:
+        """Number of offsets."""
         return self.neighbours.shape[0]
 
     @functools.cached_property
-    def pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """For each offset its input rows and their output rows, int64; each row at most once."""
-        pairs = []
-        for column in self.neighbours.t().contiguous():
-            outputs = torch.nonzero(column < self.inputs).squeeze(1)
-            pairs.append((column[outputs].long(), outputs))
-        return pairs
+    def chunks(self) -> tuple[RowChunk, ...]:
+        """The pairs of input and output rows."""
+        with one_thread(self.neighbours.device):
+            return divide_rows(self.neighbours, self.inputs)
+
+    @property
+    def transposed_chunks(self) -> tuple[RowChunk, ...]:
+        """Those of the transposed map; of a symmetric one `chunks`, its offsets from the last."""
+        return self.chunks if self.symmetric else self.transposed.chunks
 
     @functools.cached_property
     def transposed(self) -> KernelMap:
         """The map with inputs and outputs exchanged, same offsets."""
-        neighbours = self.neighbours.new_full((self.inputs, self.neighbours.shape[1]), self.outputs)
-        for offset, (inputs, outputs) in enumerate(self.pairs):
-            neighbours[inputs, offset] = outputs.to(neighbours.dtype)
+        with one_thread(self.neighbours.device):
+            return self._transpose()
+
+    def _transpose(self) -> KernelMap:
+        offsets, outputs = torch.nonzero(self.neighbours < self.inputs, as_tuple=True)
+        neighbours = self.neighbours.new_full((self.offsets, self.inputs), self.outputs)
+        neighbours[offsets, self.neighbours[offsets, outputs].long()] = outputs.to(torch.int32)
         return KernelMap(neighbours, self.outputs)
 
 
@@ -88,14 +99,40 @@ def build_kernel_map(
     """The map of a convolution between two sets of voxels.
 
     Args:
-        inputs: where the features are.
-        outputs: where they are wanted.
+        inputs: where the features are; their coordinates are multiples of `step`.
+        outputs: where they are wanted; the same object where that is the same voxels.
         kernel_size: along each axis.
         step: distance of neighbouring offsets, the stride of the inputs.
     """
-    wanted = outputs.keys_by_row()
-    columns = [
-        inputs.find(wanted + pack_offset(x * step, y * step, z * step)).to(torch.int32)
-        for x, y, z in kernel_offsets(kernel_size).tolist()
-    ]
-    return KernelMap(torch.stack(columns, 1), len(inputs))
+    count = len(inputs)
+    keys = torch.cat([inputs.keys, inputs.keys.new_tensor([_NO_KEY])])
+    found = outputs.keys.new_empty((kernel_size**3, len(outputs)), dtype=torch.int32)
+    # z is the lowest part of a key and changes slowest among the offsets
+    lines = list(enumerate((kernel_offsets(kernel_size)[: kernel_size**2] * step).tolist()))
+
+    def search(part: Sequence[tuple[int, list[int]]], _: int) -> None:
+        for number, (x, y, z) in part:
+            place = torch.searchsorted(inputs.keys, outputs.keys + pack_offset(x, y, z))
+            for layer in range(kernel_size):
+                wanted = outputs.keys + pack_offset(x, y, z + layer * step)
+                there = keys[place] == wanted
+                found[number + layer * kernel_size**2] = torch.where(there, place, count)
+                # in the order of the keys a voxel is followed by its neighbour along z
+                place += there
+
+    side_by_side(lines, keys.device, search)
+    with one_thread(keys.device):
+        neighbours = _by_row(found, inputs, outputs)
+    return KernelMap(neighbours, count, inputs is outputs and kernel_size % 2 == 1)
+
+
+def _by_row(found: Tensor, inputs: SortedVoxels, outputs: SortedVoxels) -> Tensor:
+    """A map between places in the order of the keys as one between rows."""
+    if inputs.rows is not None:
+        rows = torch.cat([inputs.rows, inputs.rows.new_tensor([len(inputs)])]).to(torch.int32)
+        found = rows[found.long()]
+    if outputs.rows is not None:
+        ordered = torch.empty_like(found)
+        ordered[:, outputs.rows] = found
+        found = ordered
+    return found

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.points.sparse.kernel_maps import KernelMap, SortedVoxels, build_kernel_map
 from training.points.sparse.packed_voxels import pack, round_down, unpack
-from training.points.sparse.plain_convolution import SparseConvolutionFunction
+from training.points.sparse.plain_convolution import convolve_by_map
 from training.points.sparse.voxel_pyramid import (
     VoxelError,
     VoxelPyramid,
@@ -50,15 +50,7 @@ class PlainPyramid(VoxelPyramid):
         check_strides(from_stride, to_stride)
         if kernel_size == 1 and from_stride == to_stride:
             return features @ kernel[0]
-        kernel_map = self._map(kernel_size, from_stride, to_stride)
-        device = features.device.type
-        if torch.is_autocast_enabled(device):
-            # autocast knows nothing of the products within, whose results are added in place
-            dtype = torch.get_autocast_dtype(device)
-            features, kernel = features.to(dtype), kernel.to(dtype)
-        with torch.autocast(device, enabled=False):
-            result: Tensor = SparseConvolutionFunction.apply(features, kernel, kernel_map)
-        return result
+        return convolve_by_map(features, kernel, self._map(kernel_size, from_stride, to_stride))
 
     def _level(self, stride: int) -> SortedVoxels:
         check_stride(stride)

@@ -253,6 +253,17 @@ def test_the_network_is_that_of_loops_and_its_logits_are_linear_in_its_features(
     assert torch.allclose(output.features @ weight.t() + bias, output.logits)
 
 
+def test_in_mixed_precision_a_training_step_has_gradients_for_all_weights():
+    points, features = (tensor.float() for tensor in block(64))
+    torch.manual_seed(0)
+    network = PointWeb(4, centroids=SMALL).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = F.cross_entropy(network(points, features).logits, torch.arange(64) % 4)
+    loss.backward()
+    for parameter in network.parameters():
+        assert bool(parameter.grad.isfinite().all()) and bool(parameter.grad.any())
+
+
 def test_training_steps_are_repeatable_to_the_last_bit():
     points, features = (tensor.float() for tensor in block(64, blocks=2))
     labels = torch.arange(128) % 4
