@@ -29,8 +29,10 @@ _SIZE = (160, 120)
 _FOV = float(np.deg2rad(75.0))
 _REACH_M = 6.0
 _DIRECTIONS = 8
+_LEVEL, _DOWN = -0.1, -0.9
+"""Vertical part of the directions, for one ahead: every second look is at the floor."""
 _STAND_M = 1.6
-"""The scanner stands about every so many metres."""
+"""The scanner stands about every so many metres, and in two places at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ def scan_room(furnished: FurnishedRoom, rng: Generator) -> ScannedMesh:
     for pose in _stands(furnished, rng):
         depth = render_ground_truth(furnished.scene, intrinsics, pose).depth
         fusion.add(depth, render_flat(furnished.scene, intrinsics, pose), intrinsics, pose)
-    mesh = fusion.mesh()
+    mesh = fusion.mesh(least_views=1)  # the depth images have no noise that a second view mends
     triangle = furnished.scene.nearest_triangle(mesh.vertices)
     return ScannedMesh(
         mesh.vertices,
@@ -79,13 +81,13 @@ def _stands(furnished: FurnishedRoom, rng: Generator) -> list[NDArray[np.float64
             start = rng.uniform(0, 2 * np.pi)
             for k in range(_DIRECTIONS):
                 angle = start + 2 * np.pi * k / _DIRECTIONS
-                ahead = np.array([np.cos(angle), np.sin(angle), -0.55 if k % 2 else -0.1])
+                ahead = np.array([np.cos(angle), np.sin(angle), _LEVEL if k % 2 else _DOWN])
                 poses.append(look_at(eye, eye + ahead, 0.0))
     return poses
 
 
 def _spread(length: float) -> Array:
-    count = max(1, round(length / _STAND_M) - 1)
+    count = max(2, round(length / _STAND_M))
     places: Array = ((np.arange(count) + 0.5) / count * (length - 1.0) + 0.5).astype(np.float32)
     return places
 
