@@ -22,6 +22,7 @@ _PACKAGES = (
     "onnxruntime-gpu",
     "torch",
     "tensorrt",
+    "MinkowskiEngine",
     "rosbags",
     "rclpy",
     "rmw-fastrtps-cpp",

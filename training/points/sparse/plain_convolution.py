@@ -61,10 +61,11 @@ class SparseConvolutionFunction(torch.autograd.Function):
         features, kernel = ctx.saved_tensors
         gradient = gradient.to(features.dtype).contiguous()
         weights = kernel.to(features.dtype).transpose(1, 2) if ctx.needs_input_grad[0] else None
-        # sums over many rows lose too much in half precision
         sums = None
         if ctx.needs_input_grad[1]:
-            sums = torch.zeros_like(kernel, dtype=torch.promote_types(kernel.dtype, torch.float32))
+            # sums over many rows lose too much in half precision
+            kind = torch.promote_types(kernel.dtype, torch.float32)
+            sums = torch.zeros_like(kernel, dtype=kind, memory_format=torch.contiguous_format)
         by_features = _backward(gradient, weights, features, sums, ctx.kernel_map)
         return (
             None if by_features is None else by_features.to(ctx.features_type),

@@ -38,13 +38,14 @@ def test_both_engines_agree_on_a_room(minkowski, room, operation):
 def test_a_network_trains_alike_on_both_engines(minkowski, room):
     room = room[room[:, 1] < 40]
     features = torch.rand(len(room), 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    features = features.double()  # in float32 batch norm over few coarse voxels amplifies rounding
     labels = torch.randint(0, 5, (len(room),), generator=torch.Generator().manual_seed(0))
     found = []
     for engine in ("plain", minkowski):
         torch.manual_seed(0)
-        network = Res16UNet("res16unet14a", 5, engine=engine)
+        network = Res16UNet("res16unet14a", 5, engine=engine).double()
         loss = F.cross_entropy(network(room, features).logits, labels)
         loss.backward()
         found.append((loss, network.final.kernel.grad, network.conv0p1s1.kernel.grad))
     for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(one, other, atol=1e-8, rtol=1e-6)
