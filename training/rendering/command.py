@@ -86,7 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--scan",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="also reconstruct each room as a mesh, as a scanner would (about 4 MB and 1.5 s each)",
+        help="also reconstruct each room as a mesh, as a scanner would (about 4 MB and 2 s each)",
     )
     parser.add_argument(
         "--sens",
