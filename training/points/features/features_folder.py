@@ -17,7 +17,7 @@ from training.data.defects import DefectError
 from training.data.manifest import ScanRow
 from training.data.open_scan import open_scan
 from training.data.scan import Scan
-from training.points.features.array_file import PointFeaturesError, read_arrays
+from training.points.features.array_file import PointFeaturesError, map_array, read_arrays
 from training.points.features.features_description import (
     CLASSIFIER,
     LABEL_SPACE,
@@ -249,17 +249,10 @@ class PointFeatures:
 
     def _map(self, scene: str) -> npt.NDArray[np.float16]:
         path = self.path(scene)
-        try:
-            features = np.load(path, mmap_mode="r", allow_pickle=False)
-        except OSError as error:
-            raise PointFeaturesError(f"{path} can't be read: {error.strerror or error}") from error
-        except (ValueError, EOFError, TypeError) as error:
+        features = map_array(path)
+        if features.dtype != np.float16:
             raise PointFeaturesError(
-                f"{path} is no NumPy array (.npy), or truncated; write it anew"
-            ) from error
-        if not isinstance(features, np.memmap) or features.dtype != np.float16:
-            raise PointFeaturesError(
-                f"{path} is not one array of the type float16; write it anew as one"
+                f"{path} is not an array of the type float16; write it anew as one"
             )
         if features.ndim != 2 or features.shape[1] != self.width:
             raise PointFeaturesError(

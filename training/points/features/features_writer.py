@@ -135,8 +135,13 @@ def write_scene(
         ):  # by a process that was killed
             left.unlink(missing_ok=True)
     record.unlink(missing_ok=True)
+    features = np.ascontiguousarray(features)
+    header = np.lib.format.header_data_from_array_1_0(features)
     with replacing(array) as file:
-        np.save(file, np.ascontiguousarray(features), allow_pickle=False)
+        np.lib.format.write_array_header_1_0(file, header)
+        # np.save does not say why a write failed
+        for start in range(0, len(features), _ROWS):
+            file.write(features[start : start + _ROWS].data)
     written = FeaturesRecord(Moments.of(features), points_sha256, inputs_sha256, confusion)
     written.write(record)
     return written

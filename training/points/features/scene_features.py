@@ -22,7 +22,7 @@ from training.data.manifest import ScanRow
 from training.data.open_scan import open_scan
 from training.data.scan import Scan
 from training.points.cloud import CloudError
-from training.points.features.array_file import PointFeaturesError
+from training.points.features.array_file import PointFeaturesError, map_array
 from training.points.features.features_description import SCENES
 from training.points.features.features_record import FeaturesRecord
 from training.points.features.features_writer import to_half, write_scene
@@ -168,13 +168,13 @@ def _inputs_sha256(job: FeaturesJob, scan: Scan) -> str:
 def _finished(job: FeaturesJob, points: int, inputs: str) -> bool:
     array, record = (scene_path(job.out / SCENES, job.row.scene, e) for e in (".npy", ".npz"))
     try:
-        features = np.load(array, mmap_mode="r", allow_pickle=False)
-        width = int(features.shape[1])
-        there = FeaturesRecord.read(record, width)
-    except (OSError, ValueError, EOFError, IndexError, PointFeaturesError):
+        features = map_array(array)
+        if features.dtype != np.float16 or features.ndim != 2 or len(features) != points:
+            return False
+        there = FeaturesRecord.read(record, features.shape[1])
+    except PointFeaturesError:
         return False
-    whole = features.dtype == np.float16 and features.shape == (points, width)
-    return whole and there.inputs_sha256 == inputs and there.moments.count == points
+    return and there.inputs_sha256 == inputs and there.moments.count == points
 
 
 def _confusion(
