@@ -174,7 +174,7 @@ def _finished(job: FeaturesJob, points: int, inputs: str) -> bool:
         there = FeaturesRecord.read(record, features.shape[1])
     except PointFeaturesError:
         return False
-    return and there.inputs_sha256 == inputs and there.moments.count == points
+    return there.inputs_sha256 == inputs and there.moments.count == points
 
 
 def _confusion(
