@@ -62,9 +62,9 @@ def predict_scene(
     for part in sampling.parts(points, colors):
         output = network(*(value.to(device) for value in part.inputs))
         numbers, rows = torch.from_numpy(part.points), torch.from_numpy(part.rows)
-        for total, found in ((features, output.features), (logits, output.logits)):
-            found = found.float().cpu()
+        found = output.features.float().cpu(), output.logits.float().cpu()
+        for total, values in zip((features, logits), found, strict=True):
             for some, their in zip(numbers.split(_ROWS), rows.split(_ROWS), strict=True):
-                total.index_add_(0, some, found[their])
+                total.index_add_(0, some, values[their])
         visits.index_add_(0, numbers, torch.ones(len(rows), 1))
     return ScenePrediction(features.div_(visits), logits.div_(visits))

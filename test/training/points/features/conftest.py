@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seg3d2d_ros.labels import LabelClass, LabelSpace
-from training.data.manifest import ScanRow
+from training.data.manifest import ScanRow, write_scans
 from training.data.scan import Scan, write_ply
 from training.points.features.features_description import FeaturesDescription
 from training.points.features.features_writer import start_folder, write_scene, write_statistics
@@ -53,6 +53,7 @@ def features_folder(tmp_path, space):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_ply(path, scans[scene])
         rows.append(ScanRow(scene, "train", "ply", f"{scene}.ply"))
+    write_scans(prepared, rows)
     write_statistics(folder, merge_all(map(Moments.of, features.values()), WIDTH))
     return SimpleNamespace(
         folder=folder,

@@ -64,15 +64,22 @@ def test_a_folder_without_features_says_what_writes_them(tmp_path):
         ({"width": True}, "'width' is True"),
         ({"width": 0}, "'width' is 0"),
         ({"teacher": ["a"]}, "'teacher' is"),
-        ({"more": 1}, "a field is unknown or missing"),
-        ({"stored_as": "float32"}, "stored_as must be float16"),
-        ({"label_space": "../elsewhere.yaml"}, "label_space label_space.yaml"),
+        ({"more": 1}, "the field 'more' is unknown"),
+        ({"statistics_split": "val"}, "'statistics_split' is 'val', it must be 'train'"),
+        ({"stored_as": "float32"}, "'stored_as' is 'float32', it must be 'float16'"),
+        ({"label_space": "../elsewhere.yaml"}, "it must be 'label_space.yaml'"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(features_folder, changes, complaint):
     path = features_folder.folder / "features.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
     refused(PointFeatures, features_folder.folder, match=complaint)
+
+
+def test_a_description_without_a_width_is_refused(features_folder):
+    path = features_folder.folder / "features.yaml"
+    path.write_text("format: seg3d2d point features 1\nteacher: a network\n")
+    refused(PointFeatures, features_folder.folder, match="the field 'width' is missing")
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe\x00", b"a: 2001-99-99"])
@@ -234,6 +241,19 @@ def test_moments_that_were_summed_in_single_precision_pass_the_check(features_fo
     assert there.check(features_folder.rows, features_folder.prepared).fits
 
 
+@pytest.mark.parametrize("name", ["mean", "variance", "count"])
+def test_check_finds_statistics_of_other_features(features_folder, name):
+    path = features_folder.folder / "statistics.npz"
+    with np.load(path) as content:
+        changed = content[name] + 1
+    rewrite(path, **{name: changed})
+    there = PointFeatures(features_folder.folder)
+    found = there.check(features_folder.rows, features_folder.prepared)
+    assert "statistics.npz is not of the 500 points of the split 'train'" in found.text()
+    some = there.check(features_folder.rows[:1], features_folder.prepared)
+    assert some.text() == ""
+
+
 def test_a_scan_that_cannot_be_read_is_unfit(features_folder):
     (features_folder.prepared / "kitchen.ply").write_bytes(b"ply\n")
     there = PointFeatures(features_folder.folder)
@@ -247,7 +267,7 @@ def test_a_channel_without_variance_is_named(features_folder):
     rewrite(features_folder.folder / "statistics.npz", variance=variance)
     there = PointFeatures(features_folder.folder)
     assert there.statistics.constant_channels == [1, 4]
-    found = there.check(features_folder.rows, features_folder.prepared)
+    found = there.check(features_folder.rows[:1], features_folder.prepared)
     assert found.fits
     assert "the variance of 2 channels (1, 4) is 0" in found.text()
     assert "leave these channels out" in found.text()
