@@ -63,9 +63,9 @@ def run(model, prepared, out, *words):
 def test_damaged_scenes_are_counted_and_the_exit_status_says_so(folders, capsys):
     assert run(*folders) == 1
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0].startswith("train: 1 scenes, 200 points, width 96, standard deviation")
-    assert printed[1].startswith("val: 1 scenes, 200 points")
-    assert any(line.startswith("1 scenes have none, see ") for line in printed)
+    assert printed[0].startswith("train: 1 scene, 200 points, width 96, standard deviation")
+    assert printed[1].startswith("val: 1 scene, 200 points")
+    assert any(line.startswith("no features of 1 scene, see ") for line in printed)
     assert (folders[2] / "defects.txt").read_text().count("\n") == 1
     # the whole of the one that can be used, and nothing of the other
     features = PointFeatures(folders[2])

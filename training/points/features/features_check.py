@@ -103,9 +103,9 @@ def _statistics_remarks(
         m2 = statistics.variance * statistics.count
         if not Moments(statistics.count, statistics.mean, m2).like(merged):
             remarks.append(
-                f"{features.folder / STATISTICS} is not of the {merged.count:,} points of the split "
-                f"'{STATISTICS_SPLIT}'; write it anew, or delete it and run 'python -m training "
-                "points features' again"
+                f"{features.folder / STATISTICS} is not of the {merged.count:,} points of the "
+                f"split '{STATISTICS_SPLIT}'; write it anew, 'python -m training points features' "
+                "does"
             )
     return remarks
 

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ from training.points.features.moments import Moments
 from training.projection.scene_file import scene_path
 
 LARGEST_HALF = 65504.0
+LOCK = ".lock"
 _ROWS = 65536
 
 
@@ -70,6 +74,24 @@ def start_folder(
         folder / CLASSIFIER,
         {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)},
     )
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder until the block ends, or this process does.
+
+    Raises:
+        PointFeaturesError: if another run writes to it.
+        OSError: if the file system has no locks.
+    """
+    with (folder / LOCK).open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PointFeaturesError(
+                f"another run is writing to {folder}; wait for its end, or name another folder"
+            ) from error
+        yield
 
 
 def to_half(features: npt.NDArray[np.float32], where: str) -> npt.NDArray[np.float16]:

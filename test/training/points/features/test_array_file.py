@@ -69,7 +69,7 @@ def test_changed_bytes_give_an_array_or_a_sentence(tmp_path, npz, kind):
     rng, refusals = np.random.default_rng(1), 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers that look like those of older versions
-        for _ in range(1500):
+        for _ in range(400):
             damaged = bytearray(whole)
             for _ in range(rng.choice([1, 1, 2, 5])):
                 damaged[rng.integers(140 if kind == "npy" else len(whole))] = rng.integers(256)
@@ -78,7 +78,7 @@ def test_changed_bytes_give_an_array_or_a_sentence(tmp_path, npz, kind):
                 read(path)
             except PointFeaturesError:
                 refusals += 1
-    assert refusals > 200
+    assert refusals > 50
 
 
 def test_arrays_of_other_types_are_refused(tmp_path):
