@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.argument_types import count, rate
+from training.argument_types import classes, count, rate
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -146,7 +146,7 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "their default settings.",
     )
     networks.add_argument(
-        "--classes", type=count, default=20, help="of their classifiers (%(default)s)"
+        "--classes", type=classes, default=20, help="of their classifiers (%(default)s)"
     )
     networks.set_defaults(run=_networks)
 
