@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.argument_types import classes, count, rate
+from training.argument_types import classes, rate
 
 
 def _train(arguments: argparse.Namespace) -> int:
