@@ -218,6 +218,8 @@ def _sentence(error: Exception) -> str:
         return f"{error.filename} can't be used: {error.strerror}"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; make room, and the same command goes on"
+    if isinstance(error, OSError) and error.strerror:
+        return f"something can't be written or read: {error.strerror}"
     return str(error)
 
 

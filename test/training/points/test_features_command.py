@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 import yaml
@@ -94,3 +96,15 @@ def test_what_cannot_be_used_is_one_line(folders, tmp_path, capsys):
         assert message.startswith("error: ") and message.count("\n") == 1
         assert complaint in message
     assert not out.exists()
+
+
+def test_a_write_that_fails_is_one_line_and_the_same_command_goes_on(folders, capsys):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        assert run(*folders) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert printed == "error: something can't be written or read: File too large"
+    assert run(*folders, "--split", "val") == 0
