@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.argument_types import count, rate
+from training.argument_types import classes, rate
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -146,7 +146,7 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "their default settings.",
     )
     networks.add_argument(
-        "--classes", type=count, default=20, help="of their classifiers (%(default)s)"
+        "--classes", type=classes, default=20, help="of their classifiers (%(default)s)"
     )
     networks.set_defaults(run=_networks)
 
@@ -218,6 +218,8 @@ def _sentence(error: Exception) -> str:
         return f"{error.filename} can't be used: {error.strerror}"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; make room, and the same command goes on"
+    if isinstance(error, OSError) and error.strerror:
+        return f"something can't be written or read: {error.strerror}"
     return str(error)
 
 

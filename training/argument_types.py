@@ -18,6 +18,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def classes(text: str) -> int:
+    """A number of classes, 1 to the 65535 that a label space can have.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ArgumentTypeError(f"'{text}' is no number of classes from 1 to 65535")
+    return int(text)
+
+
 def share(text: str) -> float:
     """A number from 0 to 1.
 

@@ -4,11 +4,12 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from training.argument_types import count, part, rate, share, size
+from training.argument_types import classes, count, part, rate, share, size
 
 
 def test_words_become_numbers():
     assert count("12") == 12
+    assert classes("65535") == 65535
     assert share("0") == 0 and share("1") == 1 and part("0.25") == 0.25
     assert rate("0.5") == 0.5
     assert size("1296X968") == (1296, 968)
@@ -18,6 +19,7 @@ def test_words_become_numbers():
     ("kind", "word"),
     [
         *((count, word) for word in ("0", "-1", "1.5", "many", "")),
+        *((classes, word) for word in ("0", "65536", "1000000000000000000", "x")),
         *((share, word) for word in ("-0.1", "1.1", "nan", "half")),
         *((part, word) for word in ("0", "1", "nan")),
         *((rate, word) for word in ("0", "1001", "inf", "fast")),

@@ -63,4 +63,4 @@ def test_the_verb_prints_the_table(capsys):
     assert capsys.readouterr().out == networks_table(7) + "\n"
     with pytest.raises(SystemExit):
         main(["networks", "--classes", "none"])
-    assert "is not a whole number above 0" in capsys.readouterr().err
+    assert "is no number of classes from 1 to 65535" in capsys.readouterr().err

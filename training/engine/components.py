@@ -31,7 +31,7 @@ def check_device(device: str) -> None:
         ExperimentError: if not.
     """
     try:
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).cpu()  # what is on the device "meta" can't be had
     except (RuntimeError, AssertionError) as error:
         raise ExperimentError(
             f"device '{device}' can't be had here ({first_line(error)}); use --device cpu, or "

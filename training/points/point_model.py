@@ -100,13 +100,20 @@ def save_point_model(
         metrics: measured figures and on which data.
 
     Raises:
-        PointNetworkError: if the network's classes are not as many as the label space's.
+        PointNetworkError: if the network's classes are not as many as the label space's, or the
+            folder holds something else than a point model.
         OSError: if it can't be written.
     """
     if network.num_classes != label_space.num_classes:
         raise PointNetworkError(
             f"the network tells {network.num_classes} classes apart, the label space "
             f"'{label_space.name}' has {label_space.num_classes}"
+        )
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    # the weights alone are of a model whose writing was interrupted
+    if not {DESCRIPTION, WEIGHTS} & set(names) and any(not name.startswith(".") for name in names):
+        raise PointNetworkError(
+            f"{folder} holds something else than a point model; name a folder of its own"
         )
     folder.mkdir(parents=True, exist_ok=True)
     content = weights_to_safetensors(network)

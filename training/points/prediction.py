@@ -15,6 +15,9 @@ from training.points.cloud import check_cloud
 from training.points.networks.point_network import PointNetwork
 from training.points.sampling.scene_sampling import SceneSampling
 
+_ROWS = 65536
+"""Rows copied at a time, so that memory holds a scene's features once."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScenePrediction:
@@ -59,7 +62,9 @@ def predict_scene(
     for part in sampling.parts(points, colors):
         output = network(*(value.to(device) for value in part.inputs))
         numbers, rows = torch.from_numpy(part.points), torch.from_numpy(part.rows)
-        features.index_add_(0, numbers, output.features.float().cpu()[rows])
-        logits.index_add_(0, numbers, output.logits.float().cpu()[rows])
+        found = output.features.float().cpu(), output.logits.float().cpu()
+        for total, values in zip((features, logits), found, strict=True):
+            for some, their in zip(numbers.split(_ROWS), rows.split(_ROWS), strict=True):
+                total.index_add_(0, some, values[their])
         visits.index_add_(0, numbers, torch.ones(len(rows), 1))
-    return ScenePrediction(features / visits, logits / visits)
+    return ScenePrediction(features.div_(visits), logits.div_(visits))

@@ -20,6 +20,9 @@ from training.published_weights.imported_network import PublishedWeightsError
 
 _STATE_DICT = "state_dict"
 _PARALLEL_PREFIX = "module."
+_COUNTER = "num_batches_tracked"
+"""Of batch norm: the one whole number among weights; the first versions of torch had none."""
+_WHOLE = (torch.int64, torch.int32)
 _SCALAR = np.float64(0).__reduce__()[0]
 _NUMPY_SCALARS: list[Any] = [
     *((_SCALAR, f"numpy.{package}.multiarray.scalar") for package in ("core", "_core")),
@@ -34,7 +37,8 @@ class Checkpoint:
     """What a checkpoint file holds.
 
     Attributes:
-        tensors: weights and buffers by name, without the prefix of parallel training.
+        tensors: weights and buffers by name, float32 but for the counters of batch norm, without
+            the prefix of parallel training.
         ignored: names of what lies beside the weights, such as an optimiser's state.
         prefixed: whether the names had that prefix.
     """
@@ -42,6 +46,27 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     ignored: tuple[str, ...]
     prefixed: bool
+
+    def differences(self, expected: Mapping[str, Tensor]) -> list[str]:
+        """How the names and shapes differ from a network's, a phrase each, in its order."""
+        found = []
+        for name, tensor in expected.items():
+            if name in self.tensors:
+                shape = list(self.tensors[name].shape)
+                if shape != list(tensor.shape):
+                    found.append(f"'{name}' is {shape} and not {list(tensor.shape)}")
+            elif not name.endswith(_COUNTER):
+                found.append(f"'{name}' is missing")
+        return found + [f"'{name}' is unknown" for name in self.tensors if name not in expected]
+
+    def remarks(self) -> list[str]:
+        """What was left out of the file, a sentence each."""
+        lines = []
+        if self.prefixed:
+            lines.append("The names' prefix 'module.' of parallel training was taken off.")
+        if self.ignored:
+            lines.append(f"Not used: {', '.join(self.ignored)}.")
+        return lines
 
 
 def read_checkpoint(file: Path) -> Checkpoint:
@@ -51,7 +76,8 @@ def read_checkpoint(file: Path) -> Checkpoint:
         file: a mapping with the weights under ``state_dict``, or the weights themselves.
 
     Raises:
-        PublishedWeightsError: if it is missing, damaged, no checkpoint, or needs code to be read.
+        PublishedWeightsError: if it is missing, damaged, no checkpoint, needs code to be read, or
+            a weight is no plain array of finite real numbers.
     """
     loaded = _load(file)
     if not isinstance(loaded, Mapping):
@@ -72,16 +98,40 @@ def read_checkpoint(file: Path) -> Checkpoint:
                 f"{file}: '{name}' is a {type(tensor).__name__} and no tensor; it must be a "
                 "checkpoint with a state_dict"
             )
-        if not tensor.dtype.is_floating_point:
-            tensors[name] = tensor
-            continue
-        tensors[name] = tensor.detach().to(torch.float32)
+        if not _is_plain(tensor):
+            raise PublishedWeightsError(
+                f"{file}: '{name}' is no plain array of numbers but {_in_words(tensor)}; save the "
+                "weights as such"
+            )
+        counter = name.endswith(_COUNTER) and tensor.dtype in _WHOLE
+        if not counter and not tensor.is_floating_point():
+            raise PublishedWeightsError(
+                f"{file}: weight '{name}' is of the type {_in_words(tensor)}, weights are real "
+                "numbers"
+            )
+        tensors[name] = tensor.detach() if counter else tensor.detach().to(torch.float32)
         if not bool(torch.isfinite(tensors[name]).all()):
             raise PublishedWeightsError(
                 f"{file}: weight '{name}' has values that are no finite numbers; the file is "
                 "damaged, or its training failed"
             )
     return Checkpoint(tensors, ignored, prefixed)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether all its numbers lie in memory, each in a place of its own."""
+    return (
+        tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_nested
+        and not tensor.is_quantized
+        and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+    )
+
+
+def _in_words(tensor: Tensor) -> str:
+    words = (tensor.dtype, tensor.layout, tensor.device.type)
+    return ", ".join(str(word).removeprefix("torch.") for word in words)
 
 
 def _load(file: Path) -> Any:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.argument_types import length
+from training.published_weights.kernel_orders import KERNEL_ORDERS
 
 if TYPE_CHECKING:  # it needs PyTorch, which listing the verbs does not
+    from seg3d2d_ros.labels import LabelSpace
     from training.published_weights.imported_network import ImportedNetwork
-
-KERNEL_ORDERS = ("hybrid", "hypercube")
 
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,7 +31,11 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help="Res16UNet (MinkUNet) of SpatioTemporalSegmentation",
         description="Which network of the family it is, is seen from the weights.",
     )
-    _add_arguments(res16unet, "scannet20.yaml")
+    _add_arguments(
+        res16unet,
+        "scannet20's for 20 classes and 3 input channels, and those of S3DIS, in s3dis13's order, "
+        "for 13 and 6",
+    )
     res16unet.add_argument(
         "--voxel-size",
         type=length,
@@ -48,11 +52,11 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     res16unet.set_defaults(run=_import_res16unet)
     pointweb = kinds.add_parser("pointweb", help="PointWeb by its authors")
-    _add_arguments(pointweb, "s3dis13.yaml")
+    _add_arguments(pointweb, "those of S3DIS, in s3dis13's order, for 13 classes and colours")
     pointweb.set_defaults(run=_import_pointweb)
 
 
-def _add_arguments(parser: argparse.ArgumentParser, label_space: str) -> None:
+def _add_arguments(parser: argparse.ArgumentParser, known: str) -> None:
     parser.add_argument("file", type=Path, help="the published checkpoint")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder to write; its name becomes the model's"
@@ -65,10 +69,9 @@ def _add_arguments(parser: argparse.ArgumentParser, label_space: str) -> None:
     parser.add_argument(
         "--label-space",
         type=Path,
-        help="the classes in the order of the file's classifier; where it is not given those that "
-        f"such files are known to have, else config/labels/{label_space}",
+        help="the classes in the order of the file's classifier; where it is not given, they are "
+        f"{known}; others must be named",
     )
-    parser.set_defaults(default_label_space=label_space)
 
 
 def _import_res16unet(arguments: argparse.Namespace) -> int:
@@ -77,7 +80,7 @@ def _import_res16unet(arguments: argparse.Namespace) -> int:
     settings = {} if arguments.voxel_size is None else {"voxel_size": arguments.voxel_size}
     return _import(
         arguments,
-        lambda: import_res16unet(arguments.file, kernel_order=arguments.kernel_order),
+        lambda space: import_res16unet(arguments.file, space, kernel_order=arguments.kernel_order),
         settings,
         f", kernels read in the order {arguments.kernel_order}",
     )
@@ -86,24 +89,23 @@ def _import_res16unet(arguments: argparse.Namespace) -> int:
 def _import_pointweb(arguments: argparse.Namespace) -> int:
     from training.published_weights.pointweb import import_pointweb
 
-    return _import(arguments, lambda: import_pointweb(arguments.file), {})
+    return _import(arguments, lambda space: import_pointweb(arguments.file, space), {})
 
 
 def _import(
     arguments: argparse.Namespace,
-    read: Callable[[], ImportedNetwork],
+    read: Callable[[LabelSpace | None], ImportedNetwork],
     sampling: dict[str, Any],
     how: str = "",
 ) -> int:
     from seg3d2d_ros.labels import LabelSpace
     from training.published_weights.import_model import import_model
 
+    space = LabelSpace.load(arguments.label_space) if arguments.label_space else None
     description, report = import_model(
         arguments.file,
-        read,
+        lambda: read(space),
         arguments.out,
-        label_space=LabelSpace.load(arguments.label_space) if arguments.label_space else None,
-        default=arguments.default_label_space,
         licence=arguments.licence,
         sampling=sampling,
         how=how,

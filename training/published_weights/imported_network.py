@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.point_network import PointNetwork
 
 
@@ -23,13 +24,13 @@ class ImportedNetwork:
         network_name: in the registry of 3D networks.
         config: settings of the network, as the registry takes them.
         sampling: settings of its sampling, likewise.
+        label_space: its classes, in the order of the network's classifier.
         report: what was done with the weights, a sentence a line.
-        class_names: in the order of the network's classifier; None where the file does not tell.
     """
 
     network: PointNetwork
     network_name: str
     config: dict[str, Any]
     sampling: dict[str, Any]
+    label_space: LabelSpace
     report: str
-    class_names: tuple[str, ...] | None = None

@@ -7,23 +7,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.pointweb import PointWeb
 from training.published_weights.checkpoint_file import Checkpoint, read_checkpoint
+from training.published_weights.classes_in_order import PublishedClasses, classes_in_order
 from training.published_weights.imported_network import ImportedNetwork, PublishedWeightsError
 
-S3DIS_CLASSES = (
-    *("ceiling", "floor", "wall", "beam", "column", "window", "door", "chair", "table"),
-    *("bookcase", "sofa", "board", "clutter"),
+POINTWEB_S3DIS = PublishedClasses(
+    "PointWeb's network for S3DIS",
+    "s3dis13",
+    (
+        *("ceiling", "floor", "wall", "beam", "column", "window", "door", "chair", "table"),
+        *("bookcase", "sofa", "board", "clutter"),
+    ),
 )
 """In PointWeb's order (``data/s3dis/s3dis_names.txt``); PointNet's has table before chair and sofa
 before bookcase."""
-_LABEL_SPACE = Path(__file__).parents[2] / "config" / "labels" / "s3dis13.yaml"
 _FIRST = "SA_modules.0.mlp.layer0.conv.weight"
 _CLASSIFIER = "FC_layer.2.conv.weight"
-_COUNTER = "num_batches_tracked"
 _COLOR_CHANNELS = 6
 _SAMPLINGS: dict[int, dict[str, Any]] = {
     6: {},
@@ -32,46 +33,47 @@ _SAMPLINGS: dict[int, dict[str, Any]] = {
 """Settings by feature channels: colour and place in the room (S3DIS), place alone (ScanNet)."""
 
 
-def import_pointweb(file: Path) -> ImportedNetwork:
+def import_pointweb(file: Path, label_space: LabelSpace | None = None) -> ImportedNetwork:
     """PointWeb with the weights of a published checkpoint.
 
-    The channels of the input and the number of classes are read from the weights' shapes. Thirteen
-    classes with colours are those of S3DIS: the classifier's rows are put in the order of
-    ``config/labels/s3dis13.yaml`` by name.
+    The channels of the input and the number of classes are read from the weights' shapes. Where no
+    label space is named, thirteen classes with colours are those of S3DIS: the classifier's rows
+    are put in the order of ``config/labels/s3dis13.yaml`` by name.
 
     Args:
         file: of ``torch.save``; a mapping with ``state_dict``, or the weights themselves.
+        label_space: classes in the order of the file's classifier; None for those of S3DIS.
 
     Raises:
         PublishedWeightsError: if the file is missing, damaged, no checkpoint, needs code to be
-            read, or is of another architecture.
+            read, or is of another architecture; if its classes are not known, or not as many as
+            the label space's.
         LabelSpaceError: if the label space can't be read.
     """
     checkpoint = read_checkpoint(file)
-    network = _build(file, checkpoint.tensors)
+    network = _build(file, checkpoint)
     weights = {**network.state_dict(), **checkpoint.tensors}
     channels = network.feature_channels
-    order: list[int] | None = None
-    class_names: tuple[str, ...] | None = None
-    if network.num_classes == len(S3DIS_CLASSES) and channels == _COLOR_CHANNELS:
-        space = LabelSpace.load(_LABEL_SPACE)
-        class_names = space.names
-        order = [S3DIS_CLASSES.index(name) for name in class_names]
-        for name in (_CLASSIFIER, _CLASSIFIER.replace("weight", "bias")):
-            weights[name] = weights[name][order]
+    s3dis = network.num_classes == len(POINTWEB_S3DIS.names) and channels == _COLOR_CHANNELS
+    classes = classes_in_order(
+        file, network.num_classes, POINTWEB_S3DIS if s3dis else None, label_space
+    )
+    for name in (_CLASSIFIER, _CLASSIFIER.replace("weight", "bias")):
+        weights[name] = weights[name][classes.order]
     network.load_state_dict(weights)
     return ImportedNetwork(
         network.eval(),
         "pointweb",
         {"feature_channels": channels},
         dict(_SAMPLINGS[channels]),
-        "\n".join(_report(file, checkpoint, network, order)),
-        class_names,
+        classes.label_space,
+        "\n".join([_identity(file, network), classes.report, *checkpoint.remarks()]),
     )
 
 
-def _build(file: Path, tensors: dict[str, Tensor]) -> PointWeb:
+def _build(file: Path, checkpoint: Checkpoint) -> PointWeb:
     """A network whose weights have these names and shapes."""
+    tensors = checkpoint.tensors
     for name in (_FIRST, _CLASSIFIER):
         if name not in tensors or tensors[name].ndim != 4:
             found = f"is {list(tensors[name].shape)} there" if name in tensors else "is missing"
@@ -86,16 +88,7 @@ def _build(file: Path, tensors: dict[str, Tensor]) -> PointWeb:
     if not num_classes:
         raise PublishedWeightsError(f"{file} is a PointWeb without classes")
     network = PointWeb(num_classes, channels)
-    expected = network.state_dict()
-    differences = []
-    for name, tensor in expected.items():
-        if name not in tensors:
-            if not name.endswith(_COUNTER):  # the first versions of torch had none
-                differences.append(f"'{name}' is missing")
-        elif tensors[name].shape != tensor.shape:
-            shapes = f"{list(tensors[name].shape)} and not {list(tensor.shape)}"
-            differences.append(f"'{name}' is {shapes}")
-    differences += [f"'{name}' is unknown" for name in tensors if name not in expected]
+    differences = checkpoint.differences(network.state_dict())
     if differences:
         raise PublishedWeightsError(
             f"{file} is of another architecture than PointWeb: {len(differences)} weights differ, "
@@ -104,25 +97,13 @@ def _build(file: Path, tensors: dict[str, Tensor]) -> PointWeb:
     return network
 
 
-def _report(
-    file: Path, checkpoint: Checkpoint, network: PointWeb, order: list[int] | None
-) -> list[str]:
-    lines = [
+def _identity(file: Path, network: PointWeb) -> str:
+    text = (
         f"{file} is PointWeb: {network.feature_channels} feature channels, {network.num_classes} "
         "classes."
-    ]
-    if order is None:
-        lines.append(
-            "The classes are in the file's order, which the label space given must have as well."
+    )
+    if network.feature_channels != _COLOR_CHANNELS:
+        text += (
+            " Its blocks are taken for those published for ScanNet, which the file does not tell."
         )
-    else:
-        moved = [S3DIS_CLASSES[k] for place, k in enumerate(order) if place != k]
-        lines.append(
-            "The classifier's rows were put from PointWeb's order of the classes of S3DIS into "
-            f"that of the label space s3dis13 by name; moved: {', '.join(moved)}."
-        )
-    if checkpoint.prefixed:
-        lines.append("The names' prefix 'module.' of parallel training was taken off.")
-    if checkpoint.ignored:
-        lines.append(f"Not used: {', '.join(checkpoint.ignored)}.")
-    return lines
+    return text

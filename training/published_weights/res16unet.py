@@ -20,53 +20,59 @@ from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.point_network import PointNetworkError
 from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet, Res16UNetShape
 from training.published_weights.checkpoint_file import Checkpoint, read_checkpoint
+from training.published_weights.classes_in_order import PublishedClasses, classes_in_order
 from training.published_weights.imported_network import ImportedNetwork, PublishedWeightsError
+from training.published_weights.kernel_orders import HYBRID_OF_HYPERCUBE, KERNEL_ORDERS
 
-HYBRID_OF_HYPERCUBE = (
-    *(19, 15, 23, 11, 9, 13, 21, 17, 25),
-    *(5, 3, 7, 1, 0, 2, 6, 4, 8),
-    *(20, 16, 24, 12, 10, 14, 22, 18, 26),
-)
-"""Number, in region HYBRID, of each offset of a 3x3x3 kernel in the order of HYPERCUBE."""
-KERNEL_ORDERS = ("hybrid", "hypercube")
 _BLOCK_KERNEL = re.compile(r"(block[1-8])\.\d+\.conv[12]\.kernel")
-_COUNTER = "num_batches_tracked"
-S3DIS_CLASSES = (
-    *("clutter", "beam", "board", "bookcase", "ceiling", "chair", "column", "door", "floor"),
-    *("sofa", "table", "wall", "window"),
+STANFORD = PublishedClasses(
+    "the published networks for S3DIS",
+    "s3dis13",
+    (
+        *("clutter", "beam", "board", "bookcase", "ceiling", "chair", "column", "door", "floor"),
+        *("sofa", "table", "wall", "window"),
+    ),
 )
-"""In the order of the published networks for S3DIS: clutter, then by name, without stairs
+"""Their order: clutter, then by name, without stairs
 (``lib/datasets/preprocessing/stanford.py``, ``lib/datasets/stanford.py``)."""
-_S3DIS_LABEL_SPACE = Path(__file__).parents[2] / "config" / "labels" / "s3dis13.yaml"
+_SCANNET = PublishedClasses("the published networks for ScanNet", "scannet20")
+_COLOR_CHANNELS = 3
 _POSITION_CHANNELS = 6
+_PUBLISHED = {(_COLOR_CHANNELS, 20): _SCANNET, (_POSITION_CHANNELS, 13): STANFORD}
+"""By input channels and classes."""
 _SIZES = {27: 3, 125: 5}
 
 
-def import_res16unet(file: Path, *, kernel_order: str = "hybrid") -> ImportedNetwork:
+def import_res16unet(
+    file: Path, label_space: LabelSpace | None = None, *, kernel_order: str = "hybrid"
+) -> ImportedNetwork:
     """A Res16UNet with the weights of a published checkpoint.
 
     Which network of the family it is, the first kernel's size, the channels of the input and the
-    number of classes are read from the weights' shapes. Thirteen classes with six input channels
-    are those of the published networks for S3DIS: the classifier's columns are put in the order of
-    ``config/labels/s3dis13.yaml`` by name.
+    number of classes are read from the weights' shapes. Where no label space is named, twenty
+    classes with three input channels are those of the published networks for ScanNet, in the order
+    of ``config/labels/scannet20.yaml``, and thirteen with six those for S3DIS: the classifier's
+    columns are put in the order of ``config/labels/s3dis13.yaml`` by name.
 
     Args:
         file: of ``torch.save``; a mapping with ``state_dict``, or the weights themselves.
+        label_space: classes in the order of the file's classifier; None for the published ones.
         kernel_order: of the blocks' 3x3x3 kernels: ``hybrid`` where the network was trained with
             MinkowskiEngine before 0.5, as all weights of SpatioTemporalSegmentation were;
             ``hypercube`` where with a later one.
 
     Raises:
         PublishedWeightsError: if the file is missing, damaged, no checkpoint, needs code to be
-            read, or is of another architecture; if the order is unknown.
-        LabelSpaceError: if the label space of S3DIS can't be read.
+            read, or is of another architecture; if the order is unknown; if its classes are not
+            known, or not as many as the label space's.
+        LabelSpaceError: if the known label space can't be read.
     """
     if kernel_order not in KERNEL_ORDERS:
         raise PublishedWeightsError(
             f"there is no kernel order '{kernel_order}'; there are {', '.join(KERNEL_ORDERS)}"
         )
     checkpoint = read_checkpoint(file)
-    name, network = _build(file, checkpoint.tensors)
+    name, network = _build(file, checkpoint)
     permuted: Counter[str] = Counter()
     weights = network.state_dict()
     for weight, tensor in checkpoint.tensors.items():
@@ -81,20 +87,18 @@ def import_res16unet(file: Path, *, kernel_order: str = "hybrid") -> ImportedNet
         "conv1_kernel_size": network.conv0p1s1.kernel_size,
     }
     positions = network.in_channels == _POSITION_CHANNELS
-    class_names = None
-    if positions and network.num_classes == len(S3DIS_CLASSES):
-        class_names = LabelSpace.load(_S3DIS_LABEL_SPACE).names
-        order = [S3DIS_CLASSES.index(name) for name in class_names]
-        for weight in ("final.kernel", "final.bias"):
-            weights[weight] = weights[weight][:, order]
+    published = _PUBLISHED.get((network.in_channels, network.num_classes))
+    classes = classes_in_order(file, network.num_classes, published, label_space)
+    for weight in ("final.kernel", "final.bias"):
+        weights[weight] = weights[weight][:, classes.order]
     network.load_state_dict(weights)
     return ImportedNetwork(
         network.eval(),
         name,
         config,
         {"voxel_size": 0.05, "positions": "voxels"} if positions else {"voxel_size": 0.02},
-        "\n".join(_report(file, checkpoint, name, network, permuted, class_names is not None)),
-        class_names,
+        classes.label_space,
+        "\n".join(_report(file, checkpoint, name, network, permuted, classes.report)),
     )
 
 
@@ -103,8 +107,9 @@ def hybrid_to_hypercube(kernel: Tensor) -> Tensor:
     return kernel[list(HYBRID_OF_HYPERCUBE)]
 
 
-def _build(file: Path, tensors: dict[str, Tensor]) -> tuple[str, Res16UNet]:
+def _build(file: Path, checkpoint: Checkpoint) -> tuple[str, Res16UNet]:
     """Name and network of the family whose weights have these shapes."""
+    tensors = checkpoint.tensors
     for name, dimensions in (("conv0p1s1.kernel", 3), ("final.kernel", 2)):
         if name not in tensors or tensors[name].ndim != dimensions:
             found = f"is {list(tensors[name].shape)} there" if name in tensors else "is missing"
@@ -122,7 +127,7 @@ def _build(file: Path, tensors: dict[str, Tensor]) -> tuple[str, Res16UNet]:
         )
     except PointNetworkError as error:
         raise PublishedWeightsError(f"{file} is no Res16UNet: {error}") from error
-    differences = _differences(network.state_dict(), tensors)
+    differences = checkpoint.differences(network.state_dict())
     if differences:
         raise PublishedWeightsError(
             f"{file} is of another architecture than {', '.join(RES16UNET_SHAPES)}; compared with "
@@ -145,29 +150,13 @@ def _likeness(shape: Res16UNetShape, tensors: dict[str, Tensor]) -> int:
     return agreeing
 
 
-def _differences(expected: dict[str, Tensor], tensors: dict[str, Tensor]) -> list[str]:
-    """What differs, in the network's order, then what the network does not have."""
-    differences = []
-    for name, tensor in expected.items():
-        if name not in tensors:
-            if not name.endswith(_COUNTER):  # absent from what the first versions of torch saved
-                differences.append(f"'{name}' is missing")
-        elif tensors[name].shape != tensor.shape:
-            differences.append(
-                f"'{name}' is {list(tensors[name].shape)} and not {list(tensor.shape)}"
-            )
-        elif tensor.is_floating_point() and not tensors[name].is_floating_point():
-            differences.append(f"'{name}' holds whole numbers")
-    return differences + [f"'{name}' is unknown" for name in tensors if name not in expected]
-
-
 def _report(
     file: Path,
     checkpoint: Checkpoint,
     name: str,
     network: Res16UNet,
     permuted: Counter[str],
-    s3dis: bool,
+    classes: str,
 ) -> list[str]:
     size = network.conv0p1s1.kernel_size
     lines = [
@@ -184,20 +173,7 @@ def _report(
         )
     else:
         lines.append(f"All {kernels} kernels were taken as they are, in the order of HYPERCUBE.")
-    if checkpoint.prefixed:
-        lines.append("The names' prefix 'module.' of parallel training was taken off.")
-    if checkpoint.ignored:
-        lines.append(f"Not used: {', '.join(checkpoint.ignored)}.")
-    if s3dis:
-        lines.append(
-            "The classes were put from the order of the published networks for S3DIS into that of "
-            "the label space s3dis13 by name."
-        )
-    else:
-        lines.append(
-            "The classes are in the file's order, which the label space given must have as well; "
-            "that of the published networks for ScanNet is scannet20's."
-        )
+    lines += [classes, *checkpoint.remarks()]
     if network.in_channels == _POSITION_CHANNELS:
         lines.append(
             "Three of the input channels are positions, given as the published training code does "

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 import yaml
@@ -63,9 +65,9 @@ def run(model, prepared, out, *words):
 def test_damaged_scenes_are_counted_and_the_exit_status_says_so(folders, capsys):
     assert run(*folders) == 1
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0].startswith("train: 1 scenes, 200 points, width 96, standard deviation")
-    assert printed[1].startswith("val: 1 scenes, 200 points")
-    assert any(line.startswith("1 scenes have none, see ") for line in printed)
+    assert printed[0].startswith("train: 1 scene, 200 points, width 96, standard deviation")
+    assert printed[1].startswith("val: 1 scene, 200 points")
+    assert any(line.startswith("no features of 1 scene, see ") for line in printed)
     assert (folders[2] / "defects.txt").read_text().count("\n") == 1
     # the whole of the one that can be used, and nothing of the other
     features = PointFeatures(folders[2])
@@ -94,3 +96,15 @@ def test_what_cannot_be_used_is_one_line(folders, tmp_path, capsys):
         assert message.startswith("error: ") and message.count("\n") == 1
         assert complaint in message
     assert not out.exists()
+
+
+def test_a_write_that_fails_is_one_line_and_the_same_command_goes_on(folders, capsys):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        assert run(*folders) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert printed == "error: something can't be written or read: File too large"
+    assert run(*folders, "--split", "val") == 0

@@ -12,6 +12,7 @@ import torch
 from training.published_weights.checkpoint_file import read_checkpoint
 from training.published_weights.imported_network import PublishedWeightsError
 
+COUNTER = "two_num_batches_tracked"
 FORMATS = {"zip": True, "before zip": False}
 
 
@@ -32,7 +33,7 @@ def write(tmp_path):
 
 
 def weights():
-    return OrderedDict(one=torch.arange(6.0).view(2, 3), two=torch.tensor(5))
+    return OrderedDict(one=torch.arange(6.0).view(2, 3), two_num_batches_tracked=torch.tensor(5))
 
 
 @pytest.mark.parametrize("zipped", FORMATS.values(), ids=FORMATS)
@@ -50,22 +51,22 @@ def test_weights_are_read_and_what_lies_beside_them_is_named(write, zipped):
     checkpoint = read_checkpoint(write(saved(content, zipped)))
     assert checkpoint.ignored == ("iteration", "arch", "optimizer", "best_val", "best")
     assert not checkpoint.prefixed
-    assert list(checkpoint.tensors) == ["one", "two"]
+    assert list(checkpoint.tensors) == ["one", COUNTER]
     assert torch.equal(checkpoint.tensors["one"], weights()["one"])
-    assert int(checkpoint.tensors["two"]) == 5
+    assert int(checkpoint.tensors[COUNTER]) == 5
 
 
 def test_weights_without_a_mapping_around_them_are_read(write):
     checkpoint = read_checkpoint(write(saved(weights())))
     assert checkpoint.ignored == ()
-    assert list(checkpoint.tensors) == ["one", "two"]
+    assert list(checkpoint.tensors) == ["one", COUNTER]
 
 
 def test_the_prefix_of_parallel_training_is_taken_off(write):
     state = {f"module.{name}": tensor for name, tensor in weights().items()}
     checkpoint = read_checkpoint(write(saved({"state_dict": state})))
     assert checkpoint.prefixed
-    assert list(checkpoint.tensors) == ["one", "two"]
+    assert list(checkpoint.tensors) == ["one", COUNTER]
 
 
 def test_half_precision_becomes_single(write):
@@ -167,6 +168,15 @@ def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
         ({"state_dict": 3}, "no weights under 'state_dict'"),
         ({}, "no weights under 'state_dict'"),
         ({"epoch": 3, "model": {"x": torch.zeros(1)}}, "'epoch' is a int and no tensor"),
+        (
+            {"x": torch.eye(3).to_sparse()},
+            "'x' is no plain array of numbers but float32, sparse_coo",
+        ),
+        ({"x": torch.empty(3, device="meta")}, "'x' is no plain array of .* strided, meta"),
+        ({"x": torch.ones(1).expand(10**12)}, "'x' is no plain array"),
+        ({"x": torch.ones(3).to(torch.complex64)}, "weight 'x' is of the type complex64"),
+        ({"x": torch.ones(3).int()}, "weight 'x' is of the type int32"),
+        ({"n_num_batches_tracked": torch.tensor(True)}, "is of the type bool"),
         ({"x": torch.tensor([1.0, float("nan")])}, "'x' has values that are no finite numbers"),
     ],
 )

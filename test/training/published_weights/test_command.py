@@ -15,8 +15,6 @@ pytest.importorskip("safetensors")
 from training.__main__ import main  # noqa: E402
 from training.points.networks.registry import build_point_network  # noqa: E402
 from training.points.point_model import load_point_model  # noqa: E402
-from training.published_weights import command  # noqa: E402
-from training.published_weights.res16unet import KERNEL_ORDERS  # noqa: E402
 
 
 def res16unet(classes, **config):
@@ -71,7 +69,6 @@ def test_kernels_are_taken_for_hybrid_unless_said_otherwise(published, tmp_path,
     # what is first in HYBRID is the centre, number 13 of 27
     centre = source["block1.0.conv1.kernel"][0].half().float()
     assert torch.equal(weights["block1.0.conv1.kernel"][13], centre)
-    assert command.KERNEL_ORDERS == KERNEL_ORDERS
 
 
 def test_classes_must_be_as_many_as_the_label_spaces(tmp_path, capsys, repository):
@@ -80,11 +77,15 @@ def test_classes_must_be_as_many_as_the_label_spaces(tmp_path, capsys, repositor
     words = ["res16unet", file, "--out", out, "--licence", "MIT"]
     assert run(*words) == 1
     assert capsys.readouterr().err == (
-        f"error: {file} tells 13 classes apart, the label space 'scannet20' has 20; name a file of "
-        "its classes, in its own order, with --label-space\n"
+        f"error: {file} tells 13 classes apart and not which; name a file of its classes, in its "
+        "own order, with --label-space\n"
     )
     assert not out.exists()
-    space = repository / "config" / "labels" / "nyu13.yaml"
+    labels = repository / "config" / "labels"
+    assert run(*words, "--label-space", labels / "scannet20.yaml") == 1
+    assert "tells 13 classes apart, the label space 'scannet20' has 20" in capsys.readouterr().err
+    assert not out.exists()
+    space = labels / "nyu13.yaml"
     assert run(*words, "--label-space", space) == 0
     assert load_point_model(out).label_space.name == "nyu13"
 
@@ -152,7 +153,59 @@ def test_what_is_missing_or_wrong_on_the_command_line_is_said(published, tmp_pat
         assert complaint in capsys.readouterr().err
 
 
-def test_pointweb_of_s3dis_has_the_classes_of_s3dis13_and_no_others(tmp_path, capsys, repository):
+@pytest.fixture
+def sorted_s3dis(tmp_path, repository):
+    """The classes of S3DIS in an order that nobody has published."""
+    space = yaml.safe_load((repository / "config" / "labels" / "s3dis13.yaml").read_text())
+    names = sorted(entry["name"] for entry in space["classes"])
+    for entry, name in zip(space["classes"], names, strict=True):
+        entry["name"] = name
+    (tmp_path / "sorted.yaml").write_text(yaml.safe_dump(space | {"name": "sorted"}))
+    return tmp_path / "sorted.yaml"
+
+
+@pytest.mark.parametrize(
+    ("kind", "build"),
+    [
+        ("res16unet", lambda: res16unet(13, in_channels=6)),
+        ("pointweb", lambda: build_point_network("pointweb", {}, 13)),
+    ],
+)
+def test_what_the_user_says_of_the_classes_counts(tmp_path, capsys, sorted_s3dis, kind, build):
+    network = build()
+    file, out = tmp_path / "own.pth", tmp_path / "teacher"
+    torch.save(network.state_dict(), file)
+    words = [kind, file, "--out", out, "--licence", "MIT", "--label-space", sorted_s3dis]
+    assert run(*words) == 0
+    printed = capsys.readouterr().out
+    assert "are in the file's order and taken for those of 'sorted', as asked for" in printed
+    assert "without --label-space they would be taken for those of" in printed
+    model = load_point_model(out)
+    assert model.label_space.name == "sorted"
+    assert torch.equal(model.network.classifier[1], network.classifier[1])
+
+
+def test_pointweb_without_colours_has_no_classes_that_are_known(tmp_path, capsys, sorted_s3dis):
+    file, out = tmp_path / "own.pth", tmp_path / "teacher"
+    torch.save(build_point_network("pointweb", {"feature_channels": 3}, 13).state_dict(), file)
+    words = ["pointweb", file, "--out", out, "--licence", "MIT"]
+    assert run(*words) == 1
+    assert "tells 13 classes apart and not which; name a file" in capsys.readouterr().err
+    assert not out.exists()
+    assert run(*words, "--label-space", sorted_s3dis) == 0
+    assert "blocks are taken for those published for ScanNet" in capsys.readouterr().out
+
+
+def test_a_folder_of_something_else_is_not_written_to(published, tmp_path, capsys):
+    (tmp_path / "label_space.yaml").write_text("of a data set\n")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert run("res16unet", published, "--out", tmp_path, "--licence", "MIT") == 1
+    assert "holds something else than a point model" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (tmp_path / "label_space.yaml").read_text() == "of a data set\n"
+
+
+def test_pointweb_of_s3dis_has_the_classes_of_s3dis13(tmp_path, repository):
     torch.manual_seed(4)
     network = build_point_network("pointweb", {}, 13)
     file, out = tmp_path / "pointweb.pth", tmp_path / "teacher"
@@ -160,12 +213,6 @@ def test_pointweb_of_s3dis_has_the_classes_of_s3dis13_and_no_others(tmp_path, ca
     words = ["pointweb", file, "--out", out, "--licence", "MIT"]
     space = yaml.safe_load((repository / "config" / "labels" / "s3dis13.yaml").read_text())
     names = [entry["name"] for entry in space["classes"]]
-    for entry, name in zip(space["classes"], sorted(names), strict=True):
-        entry["name"] = name
-    (tmp_path / "sorted.yaml").write_text(yaml.safe_dump(space | {"name": "sorted"}))
-    assert run(*words, "--label-space", tmp_path / "sorted.yaml") == 1
-    assert "and not those of the label space 'sorted'" in capsys.readouterr().err
-    assert not out.exists()
     assert run(*words) == 0
     model = load_point_model(out)
     assert model.label_space.names == tuple(names)

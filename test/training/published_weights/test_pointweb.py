@@ -12,7 +12,7 @@ from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.pointweb import PointWeb
 from training.points.networks.registry import build_point_network, build_sampling
 from training.published_weights.imported_network import PublishedWeightsError
-from training.published_weights.pointweb import S3DIS_CLASSES, import_pointweb
+from training.published_weights.pointweb import POINTWEB_S3DIS, import_pointweb
 
 CONFIG = Path(__file__).parents[3] / "config" / "labels"
 
@@ -49,9 +49,9 @@ def test_a_published_checkpoint_gives_its_features_and_the_classes_by_name(tmp_p
         theirs, mine = network(*inputs), ours.eval()(*inputs)
     assert torch.equal(mine.features, theirs.features)
     space = LabelSpace.load(CONFIG / "s3dis13.yaml")
-    assert sorted(space.names) == sorted(S3DIS_CLASSES)
+    assert sorted(space.names) == sorted(POINTWEB_S3DIS.names)
     for place, name in enumerate(space.names):
-        their_place = S3DIS_CLASSES.index(name)
+        their_place = POINTWEB_S3DIS.names.index(name)
         assert torch.allclose(mine.logits[:, place], theirs.logits[:, their_place], atol=1e-6)
     assert "moved: table, chair, sofa, bookcase" in imported.report
     assert "prefix 'module.'" in imported.report and "epoch, optimizer" in imported.report
@@ -79,7 +79,9 @@ def test_weights_without_prefix_and_without_counters_are_taken(tmp_path):
 
 def test_other_classes_keep_the_order_of_the_file(tmp_path):
     network = published(20, 3)
-    imported = import_pointweb(save(tmp_path / "scannet.pth", network))
+    space = LabelSpace.load(CONFIG / "scannet20.yaml")
+    imported = import_pointweb(save(tmp_path / "scannet.pth", network), space)
+    assert imported.label_space is space
     for one, other in zip(imported.network.classifier, network.classifier, strict=True):
         assert torch.equal(one, other)
     assert "the file's order" in imported.report

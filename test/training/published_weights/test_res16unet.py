@@ -8,11 +8,8 @@ import torch
 from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.registry import build_point_network, build_sampling
 from training.published_weights.imported_network import PublishedWeightsError
-from training.published_weights.res16unet import (
-    HYBRID_OF_HYPERCUBE,
-    hybrid_to_hypercube,
-    import_res16unet,
-)
+from training.published_weights.kernel_orders import HYBRID_OF_HYPERCUBE
+from training.published_weights.res16unet import hybrid_to_hypercube, import_res16unet
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +107,7 @@ def test_an_import_computes_what_the_published_network_did(network, save, scene)
     imported = import_res16unet(save(published_state(network), epoch=3, optimizer={}))
     assert imported.network_name == "res16unet14a"
     assert imported.config == {"in_channels": 3, "conv1_kernel_size": 3}
-    assert imported.class_names is None
+    assert imported.label_space.name == "scannet20"
     assert not imported.network.training
     with torch.no_grad():
         expected, output = network(*scene), imported.network(*scene)
@@ -155,7 +152,7 @@ def test_networks_for_s3dis_get_positions_and_larger_voxels_and_classes_by_name(
     imported = import_res16unet(save(published.state_dict()))
     assert imported.sampling == {"voxel_size": 0.05, "positions": "voxels"}
     space = LabelSpace.load(repository / "config" / "labels" / "s3dis13.yaml")
-    assert imported.class_names == space.names
+    assert imported.label_space.names == space.names
     # the published list, and what its data loader leaves out
     listed = (
         "clutter beam board bookcase ceiling chair column door floor sofa stairs table wall window"
@@ -198,7 +195,7 @@ def test_counters_that_old_files_lack_are_no_trouble(network, save):
         (lambda s: s.update({"aux.kernel": torch.zeros(3)}), r"'aux\.kernel' is unknown"),
         (
             lambda s: s.update({"bn0.bn.weight": torch.zeros(32).int()}),
-            r"'bn0\.bn\.weight' holds whole numbers",
+            r"weight 'bn0\.bn\.weight' is of the type int32, strided, cpu, weights are real",
         ),
     ],
 )

@@ -1,11 +1,10 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""NumPy's files of arrays by name (``.npz``), without pickled objects."""
+"""NumPy's files of one array (``.npy``) and of several by name (``.npz``), never pickled ones."""
 
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,23 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     write_file(path, buffer.getvalue())
 
 
+def map_array(path: Path) -> npt.NDArray[Any]:
+    """The array of a ``.npy`` file, mapped to memory and not writable.
+
+    Raises:
+        PointFeaturesError: if it is missing, damaged, pickled or another kind of file.
+    """
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise PointFeaturesError(f"{path} can't be read: {error.strerror or error}") from error
+    # everything that NumPy's parser meets in a damaged file, whatever it raises then
+    except Exception as error:
+        raise PointFeaturesError(
+            f"{path} is no NumPy array (.npy), or damaged; write it anew"
+        ) from error
+
+
 def read_arrays(path: Path, names: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
     """Read all arrays of a file.
 
@@ -49,7 +65,8 @@ def read_arrays(path: Path, names: Mapping[str, str]) -> dict[str, npt.NDArray[A
             arrays = {name: content[name] for name in content.files}
     except OSError as error:
         raise PointFeaturesError(f"{path} can't be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    # everything that NumPy and zipfile meet in a damaged file, whatever they raise then
+    except Exception as error:
         raise PointFeaturesError(
             f"{path} is no file of NumPy arrays (.npz), or damaged; write it anew"
         ) from error

@@ -18,6 +18,7 @@ from training.data.manifest import (
     SCANS_LIST,
     ScanRow,
     class_table,
+    known_label_ids,
     read_scans,
 )
 from training.engine.components import check_device
@@ -29,7 +30,7 @@ from training.points.features.features_description import (
     FeaturesDescription,
 )
 from training.points.features.features_record import FeaturesRecord
-from training.points.features.features_writer import start_folder, write_statistics
+from training.points.features.features_writer import held, start_folder, write_statistics
 from training.points.features.moments import merge_all
 from training.points.features.scene_features import (
     FeaturesJob,
@@ -42,6 +43,8 @@ from training.projection.scene_file import scene_path
 from training.scene_jobs import run_scene_jobs
 
 _NO_CLASS = 65535
+_NAMED = 5
+"""Scenes named in a sentence."""
 
 
 def extract_features(
@@ -68,7 +71,8 @@ def extract_features(
 
     Raises:
         PointNetworkError: if the model can't be read.
-        PointFeaturesError: if the folder holds features of another teacher, or something else.
+        PointFeaturesError: if the folder holds features of another teacher, or something else, or
+            another run writes to it.
         DatasetError: if the scans' list can't be read, has none of a split, or none of its scans
             can be used.
         ExperimentError: if there is no such device.
@@ -78,40 +82,41 @@ def extract_features(
     model = load_point_model(model_folder)
     rows = _chosen(prepared, splits)
     _refuse_absent(prepared, rows)
-    table, remark = _class_table(prepared, model.label_space)
+    table, label_ids, remark = _class_table(prepared, model.label_space)
     sha256 = point_model_sha256(model)
     weight, bias = (part.detach().float().cpu().numpy() for part in model.network.classifier)
     width = model.network.feature_width
     description = FeaturesDescription(width, _teacher(model), sha256)
     start_folder(out, description, model.label_space, weight, bias)
-    if any(row.split == STATISTICS_SPLIT for row in rows):
-        # None rather than those of other features, should this be interrupted.
-        (out / STATISTICS).unlink(missing_ok=True)
+    folders = prepared.resolve(), out.resolve()
     jobs = [
-        FeaturesJob(
-            model_folder.resolve(), sha256, prepared.resolve(), out.resolve(), row, table, device
-        )
+        FeaturesJob(model_folder.resolve(), sha256, *folders, row, table, label_ids, device)
         for row in rows
     ]
     results: dict[str, SceneResult] = {}
-    with tqdm(total=len(jobs), unit="scene") as bar:
+    with held(out), tqdm(total=len(jobs), unit="scene") as bar:
         for result in run_scene_jobs(
             make_scene_features, jobs, workers=workers, ray_address=ray_address
         ):
             results[result.scene] = result
             bar.update()
-    return _finish(out, model, rows, results, remark)
+        return _finish(out, model, rows, results, remark)
 
 
-def _class_table(prepared: Path, label_space: LabelSpace) -> tuple[bytes | None, str]:
-    """Class of each id of the scans' labels as uint16, 65535 for none; or why there is no such."""
+def _class_table(
+    prepared: Path, label_space: LabelSpace
+) -> tuple[bytes | None, frozenset[int], str]:
+    """Class of each id of the scans' labels as uint16, 65535 for none, and the ids that there are.
+
+    Or why labels can't be compared.
+    """
     try:
-        table = class_table(prepared, label_space)
+        table, ids = class_table(prepared, label_space), known_label_ids(prepared)
     except (DatasetError, LabelSpaceError) as error:
-        return None, f"not compared with the scans' labels: {error}"
+        return None, frozenset(), f"not compared with the scans' labels: {error}"
     table = table.astype(np.uint16)
     table[table == label_space.unlabeled] = _NO_CLASS
-    return table.tobytes(), ""
+    return table.tobytes(), ids, ""
 
 
 def _chosen(prepared: Path, splits: Sequence[str]) -> list[ScanRow]:
@@ -170,16 +175,57 @@ def _finish(
     }
     if not records:
         raise DatasetError(f"none of the {len(rows)} scans gives features; the first: {defects[0]}")
-    training = [
-        records[row.scene].moments
-        for row in rows
-        if row.split == STATISTICS_SPLIT and row.scene in records
-    ]
-    if training:
-        write_statistics(out, merge_all(training, width))
+    remarks = [remark] if remark else []
+    remarks += filter(None, [_unknown_labels(rows, results)])
+    remarks += filter(None, [_statistics(out, width, rows, records)])
     scenes = [
         ExtractedScene(row.split, results[row.scene].kept, records[row.scene])
         for row in rows
         if row.scene in records
     ]
-    return ExtractionReport(out, width, model.label_space, scenes, defects, remark)
+    return ExtractionReport(out, width, model.label_space, scenes, defects, not remark, remarks)
+
+
+def _unknown_labels(rows: Sequence[ScanRow], results: dict[str, SceneResult]) -> str:
+    """A sentence about labels out of range; empty where there are none."""
+    counts = {row.scene: results[row.scene].unknown_labels for row in rows}
+    scenes = [scene for scene, count in counts.items() if count]
+    if not scenes:
+        return ""
+    return (
+        f"{sum(counts.values()):,} points have labels that are none of the data set's, the first "
+        f"in the scene {scenes[0]}; they are not compared: prepare the data set anew, or correct "
+        "them"
+    )
+
+
+def _statistics(
+    out: Path, width: int, rows: Sequence[ScanRow], records: dict[str, FeaturesRecord]
+) -> str:
+    """Write the statistics unless those that are there still hold.
+
+    Who rewrites a training scene removes them, so where they are left, the features that they are
+    over are those that were there before.
+
+    Returns:
+        What is to be said of them; empty where they are over all training scenes.
+    """
+    training = [row.scene for row in rows if row.split == STATISTICS_SPLIT]
+    if not training:
+        return f"{out / STATISTICS} is over the split '{STATISTICS_SPLIT}', which was not asked for"
+    without = [scene for scene in training if scene not in records]
+    there = [records[scene].moments for scene in training if scene in records]
+    stays = bool(without) and (out / STATISTICS).exists()
+    if there and not stays:
+        write_statistics(out, merge_all(there, width))
+    if not without:
+        return ""
+    if stays:
+        text = "stays as it was, no scene that it is over has changed"
+    else:
+        text = "leaves them out" if there else "is not there"
+    return (
+        f"{len(without)} of {len(training)} scenes of the split '{STATISTICS_SPLIT}' can't be used "
+        f"({', '.join(without[:_NAMED])}{', …' if len(without) > _NAMED else ''}): "
+        f"{out / STATISTICS} {text}"
+    )

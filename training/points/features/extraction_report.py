@@ -12,7 +12,7 @@ import numpy as np
 from seg3d2d_ros.confusion_matrix import ConfusionMatrix
 from seg3d2d_ros.labels import LabelSpace
 from training.data.manifest import DEFECTS
-from training.points.features.features_description import STATISTICS, STATISTICS_SPLIT
+from training.points.features.features_description import STATISTICS_SPLIT
 from training.points.features.features_folder import PointFeatures
 from training.points.features.features_record import FeaturesRecord
 from training.points.features.moments import merge_all
@@ -46,7 +46,8 @@ class ExtractionReport:
         label_space: of the classifier.
         scenes: those that have features, in the list's order.
         defects: a sentence for each scene that has none.
-        remark: why features are not compared with the scans' labels; empty where they are.
+        compared: whether the labels of scans can be compared with what the classifier gives.
+        remarks: what else there is to say, sentences.
     """
 
     out: Path
@@ -54,27 +55,22 @@ class ExtractionReport:
     label_space: LabelSpace
     scenes: list[ExtractedScene]
     defects: list[str]
-    remark: str = ""
+    compared: bool
+    remarks: list[str]
 
     def text(self) -> str:
         """A line for each split, and what there is to say of the whole."""
         splits = dict.fromkeys(scene.split for scene in self.scenes)
         lines = [self._split_line(split) for split in splits]
-        if self.remark:
-            lines.append(self.remark)
+        lines += self.remarks
         kept = sum(scene.kept for scene in self.scenes)
         if kept:
-            lines.append(f"{kept} scenes were there already and are kept")
+            lines.append(f"there already and kept: {_scenes(kept)}")
         if STATISTICS_SPLIT in splits:
             constant = PointFeatures(self.out).statistics.constant_channels_text
             lines += filter(None, [constant])
-        else:
-            lines.append(
-                f"{self.out / STATISTICS} is over the split '{STATISTICS_SPLIT}', which was not "
-                "asked for"
-            )
         if self.defects:
-            lines.append(f"{len(self.defects)} scenes have none, see {self.out / DEFECTS}:")
+            lines.append(f"no features of {_scenes(len(self.defects))}, see {self.out / DEFECTS}:")
             lines += [f"  {text}" for text in self.defects[:_SHOWN]]
         return "\n".join(lines)
 
@@ -82,17 +78,23 @@ class ExtractionReport:
         records = [scene.record for scene in self.scenes if scene.split == split]
         moments = merge_all((record.moments for record in records), self.width)
         line = (
-            f"{split}: {len(records)} scenes, {moments.count:,} points, width {self.width}, "
+            f"{split}: {_scenes(len(records))}, {moments.count:,} points, width {self.width}, "
             f"standard deviation of the channels {np.sqrt(moments.variance).mean():.4g} on average"
         )
         confusion = ConfusionMatrix(self.label_space)
         for record in records:
             if record.confusion is not None:
                 confusion.counts += record.confusion
+        if not self.compared:
+            return line
         if not confusion.counts.any():
-            return line if self.remark else f"{line}; no labelled points to compare with"
+            return f"{line}; no labelled points to compare with"
         metrics = confusion.metrics()
         return (
             f"{line}; the classifier gives {metrics['pixel_accuracy']} % of the labelled points "
             f"their class, mIoU {metrics['miou']} %"
         )
+
+
+def _scenes(count: int) -> str:
+    return "1 scene" if count == 1 else f"{count} scenes"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 import yaml
@@ -79,12 +79,14 @@ class FeaturesDescription:
             raise PointFeaturesError(
                 f"{path} is of the format '{mapping.get('format')}', this version reads '{FORMAT}'"
             )
-        try:
-            description = cls(**mapping)
-        except TypeError as error:
-            raise PointFeaturesError(
-                f"{path} is malformed: a field is unknown or missing ({error.args[0]})"
-            ) from error
+        unknown = mapping.keys() - {field.name for field in fields(cls)}
+        absent = {field.name for field in fields(cls) if field.default is MISSING} - mapping.keys()
+        for names, complaint in ((unknown, "is unknown"), (absent, "is missing")):
+            if names:
+                raise PointFeaturesError(
+                    f"{path} is malformed: the field '{min(map(str, names))}' {complaint}"
+                )
+        description = cls(**mapping)
         for name, value in asdict(description).items():
             if name == "width":
                 fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
@@ -92,8 +94,8 @@ class FeaturesDescription:
                 fits = isinstance(value, str)
             if not fits:
                 raise PointFeaturesError(f"{path} is malformed: '{name}' is {value!r}")
-        if description.stored_as != "float16" or description.label_space != LABEL_SPACE:
-            raise PointFeaturesError(
-                f"{path}: stored_as must be float16 and label_space {LABEL_SPACE}"
-            )
+        for name in ("stored_as", "label_space", "statistics_split"):
+            value, only = getattr(description, name), getattr(cls, name)
+            if value != only:
+                raise PointFeaturesError(f"{path}: '{name}' is {value!r}, it must be '{only}'")
         return description

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros.labels import LabelSpace
-from training.data.defects import DefectError
 from training.data.manifest import ScanRow
-from training.data.open_scan import open_scan
 from training.data.scan import Scan
-from training.points.features.array_file import PointFeaturesError, read_arrays
+from training.points.features.array_file import PointFeaturesError, map_array, read_arrays
+from training.points.features.features_check import FeaturesCheck, check_features
 from training.points.features.features_description import (
     CLASSIFIER,
     LABEL_SPACE,
@@ -26,11 +25,7 @@ from training.points.features.features_description import (
     FeaturesDescription,
 )
 from training.points.features.features_record import FeaturesRecord
-from training.points.features.moments import Moments
 from training.projection.scene_file import points_sha256, scene_path
-
-_ROWS = 65536
-"""Rows looked through at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,31 +74,6 @@ class FeatureClassifier:
 
     weight: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
-
-
-@dataclass
-class FeaturesCheck:
-    """What is wrong with a folder.
-
-    Attributes:
-        missing: scenes that have no features.
-        unfit: a sentence by scene, of those that have some that can't be used.
-        remarks: sentences about the folder as a whole.
-    """
-
-    missing: list[str] = field(default_factory=list)
-    unfit: dict[str, str] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def fits(self) -> bool:
-        """Whether every scene has features that can be used."""
-        return not self.missing and not self.unfit
-
-    def text(self) -> str:
-        """For people, a line each; empty where nothing is wrong."""
-        lines = [f"no features of {scene}" for scene in self.missing]
-        return "\n".join([*lines, *self.unfit.values(), *self.remarks])
 
 
 class PointFeatures:
@@ -207,6 +177,12 @@ class PointFeatures:
             PointFeaturesError: if they are missing, damaged, of another scene or another version
                 of its scan, or of another length, width or type.
         """
+        return self.load_recorded(scene, points, sha256)[0]
+
+    def load_recorded(
+        self, scene: str, points: int, sha256: str
+    ) -> tuple[npt.NDArray[np.float16], FeaturesRecord]:
+        """The same, with what is recorded beside them."""
         record = FeaturesRecord.read(self.path(scene, ".npz"), self.width)
         if record.points_sha256 != sha256:
             raise PointFeaturesError(
@@ -220,81 +196,27 @@ class PointFeatures:
                 f"{self.path(scene)} has {len(features)} rows, the scan of {scene} has {points} "
                 "points; make them anew with 'python -m training points features'"
             )
-        return features
+        return features, record
 
     def check(self, rows: Sequence[ScanRow], prepared: Path) -> FeaturesCheck:
         """Look through the features of scenes, number by number.
 
         Args:
-            rows: the scenes.
+            rows: the scenes. Where all of the training scenes are among them, the statistics are
+                compared with theirs.
             prepared: folder that lists their scans.
         """
-        found = FeaturesCheck()
-        for row in rows:
-            try:
-                if not self.path(row.scene).exists():
-                    found.missing.append(row.scene)
-                    continue
-                self._check_numbers(row.scene, self.load(row.scene, open_scan(prepared, row)))
-            except (PointFeaturesError, DefectError) as error:
-                found.unfit[row.scene] = str(error)
-        for part in ("classifier", "statistics"):
-            try:
-                getattr(self, part)
-            except PointFeaturesError as error:
-                found.remarks.append(str(error))
-        if (self.folder / STATISTICS).exists() and not found.remarks:
-            found.remarks += filter(None, [self.statistics.constant_channels_text])
-        return found
+        return check_features(self, rows, prepared)
 
     def _map(self, scene: str) -> npt.NDArray[np.float16]:
         path = self.path(scene)
-        try:
-            features = np.load(path, mmap_mode="r", allow_pickle=False)
-        except OSError as error:
-            raise PointFeaturesError(f"{path} can't be read: {error.strerror or error}") from error
-        except (ValueError, EOFError, TypeError) as error:
+        features = map_array(path)
+        if features.dtype != np.float16:
             raise PointFeaturesError(
-                f"{path} is no NumPy array (.npy), or truncated; write it anew"
-            ) from error
-        if not isinstance(features, np.memmap) or features.dtype != np.float16:
-            raise PointFeaturesError(
-                f"{path} is not one array of the type float16; write it anew as one"
+                f"{path} is not an array of the type float16; write it anew as one"
             )
         if features.ndim != 2 or features.shape[1] != self.width:
             raise PointFeaturesError(
                 f"{path} has the shape {list(features.shape)}, features are [points, {self.width}]"
             )
         return features
-
-    def _check_numbers(self, scene: str, features: npt.NDArray[np.float16]) -> None:
-        """Refuse NaN and inf, and features whose moments are not those of their record."""
-        check_finite(features, str(self.path(scene)))
-        stored = FeaturesRecord.read(self.path(scene, ".npz"), self.width).moments
-        found = Moments.of(features)
-        spread = np.sqrt(found.variance)
-        # Other programs may have computed them in float32.
-        same_mean = np.abs(stored.mean - found.mean) <= 1e-4 * (spread + np.abs(found.mean))
-        slack = 1e-9 * found.count * found.mean**2
-        same_m2 = np.abs(stored.m2 - found.m2) <= 1e-3 * found.m2 + slack
-        if stored.count != found.count or not (same_mean.all() and same_m2.all()):
-            raise PointFeaturesError(
-                f"{self.path(scene, '.npz')} has the moments of other features than those in "
-                f"{self.path(scene).name}; write both anew"
-            )
-
-
-def check_finite(features: npt.NDArray[np.float16], where: str) -> None:
-    """Refuse features that are no finite numbers.
-
-    Raises:
-        PointFeaturesError: if there are such.
-    """
-    for start in range(0, len(features), _ROWS):
-        finite = np.isfinite(features[start : start + _ROWS])
-        if not finite.all():
-            point, channel = np.argwhere(~finite)[0]
-            raise PointFeaturesError(
-                f"{where}: the features hold NaN or inf, first at point {start + point} in channel "
-                f"{channel}; make them anew with a teacher whose weights are finite"
-            )

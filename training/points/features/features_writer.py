@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ from training.points.features.moments import Moments
 from training.projection.scene_file import scene_path
 
 LARGEST_HALF = 65504.0
+LOCK = ".lock"
 _ROWS = 65536
 
 
@@ -70,6 +74,24 @@ def start_folder(
         folder / CLASSIFIER,
         {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)},
     )
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder until the block ends, or this process does.
+
+    Raises:
+        PointFeaturesError: if another run writes to it.
+        OSError: if the file system has no locks.
+    """
+    with (folder / LOCK).open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PointFeaturesError(
+                f"another run is writing to {folder}; wait for its end, or name another folder"
+            ) from error
+        yield
 
 
 def to_half(features: npt.NDArray[np.float32], where: str) -> npt.NDArray[np.float16]:
@@ -135,8 +157,13 @@ def write_scene(
         ):  # by a process that was killed
             left.unlink(missing_ok=True)
     record.unlink(missing_ok=True)
+    features = np.ascontiguousarray(features)
+    header = np.lib.format.header_data_from_array_1_0(features)
     with replacing(array) as file:
-        np.save(file, np.ascontiguousarray(features), allow_pickle=False)
+        np.lib.format.write_array_header_1_0(file, header)
+        # np.save does not say why a write failed
+        for start in range(0, len(features), _ROWS):
+            file.write(features[start : start + _ROWS].data)
     written = FeaturesRecord(Moments.of(features), points_sha256, inputs_sha256, confusion)
     written.write(record)
     return written

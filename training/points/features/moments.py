@@ -67,6 +67,14 @@ class Moments:
         m2 = many.m2 + few.m2 + delta * delta * (many.count * (few.count / count))
         return Moments(count, mean, m2)
 
+    def like(self, other: Moments) -> bool:
+        """Whether both are of the same rows, one of them perhaps summed in single precision."""
+        spread = np.sqrt(other.variance)
+        same_mean = np.abs(self.mean - other.mean) <= 1e-4 * (spread + np.abs(other.mean))
+        slack = 1e-9 * other.count * other.mean**2
+        same_m2 = np.abs(self.m2 - other.m2) <= 1e-3 * other.m2 + slack
+        return self.count == other.count and bool(same_mean.all() and same_m2.all())
+
     @property
     def variance(self) -> npt.NDArray[np.float64]:
         """Population variance by channel, float64 [c]: m2 / count; 0 where there are no rows."""

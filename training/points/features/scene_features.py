@@ -22,17 +22,22 @@ from training.data.manifest import ScanRow
 from training.data.open_scan import open_scan
 from training.data.scan import Scan
 from training.points.cloud import CloudError
-from training.points.features.array_file import PointFeaturesError
-from training.points.features.features_description import SCENES
+from training.points.features.array_file import PointFeaturesError, map_array
+from training.points.features.features_description import SCENES, STATISTICS, STATISTICS_SPLIT
 from training.points.features.features_record import FeaturesRecord
 from training.points.features.features_writer import to_half, write_scene
 from training.points.networks.point_network import PointNetworkError
+from training.points.networks.registry import resolved_config
 from training.points.point_model import PointModel, load_point_model
 from training.points.prediction import predict_scene
 from training.points.sparse.voxel_pyramid import VoxelError
 from training.projection.scene_file import points_sha256, scene_path
 
 _ROWS = 65536
+_COMPUTATION = 1
+"""Raised when the same model gives other features than before."""
+_OUT_OF_MEMORY = ("allocate memory", "bad_alloc")
+"""What the errors of PyTorch on CPUs say, which have no type of their own."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class FeaturesJob:
         row: the scan's line.
         class_table: bytes of uint16 [65536], the model's class of each id of the scan's labels,
             65535 for none; None where the labels are not of its classes.
+        label_ids: ids that the scan's labels may hold.
         device: to run on.
     """
 
@@ -56,6 +62,7 @@ class FeaturesJob:
     out: Path
     row: ScanRow
     class_table: bytes | None
+    label_ids: frozenset[int]
     device: str
 
 
@@ -68,18 +75,22 @@ class SceneResult:
         points: of its scan; 0 where it can't be used.
         kept: whether its features were there already.
         defect: why it has none now, a sentence; None where it has.
+        unknown_labels: points whose label is not among the ids that it may be.
     """
 
     scene: str
     points: int
     kept: bool = False
     defect: str | None = None
+    unknown_labels: int = 0
 
 
 def point_model_sha256(model: PointModel) -> str:
     """SHA-256 of all that a model's features depend on, and of its classes."""
     said = model.description
-    content = [said.network, said.config, said.sampling, said.sha256, model.label_space.names]
+    names = model.label_space.names
+    config = resolved_config(said.network, said.config, len(names))
+    content = [_COMPUTATION, said.network, config, vars(model.sampling), said.sha256, names]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -93,31 +104,43 @@ def make_scene_features(job: FeaturesJob) -> SceneResult:
         PointNetworkError: if the model can't be read.
         OSError: if something can't be written.
     """
-    scene, where = job.row.scene, f"{job.row.scene} ({job.prepared / job.row.path})"
+    scene = job.row.scene
     try:
-        scan = open_scan(job.prepared, job.row)
-    except DefectError as error:
-        return SceneResult(scene, 0, defect=_line(scene, str(error)))
-    inputs = _inputs_sha256(job, scan)
-    if _finished(job, len(scan.points), inputs):
-        return SceneResult(scene, len(scan.points), kept=True)
-    model = _model(job.model, job.model_sha256, job.device)
-    try:
-        with one_thread(job.device):
-            predicted = predict_scene(
-                model.network,
-                model.sampling,
-                scan.points,
-                scan.colors,
-                where=where,
-                device=job.device,
-            )
-        features = to_half(predicted.features.numpy(), where)
-    except (CloudError, VoxelError, PointFeaturesError) as error:
-        return SceneResult(scene, 0, defect=_line(scene, str(error)))
+        return _made(job)
+    except (DefectError, CloudError, VoxelError, PointFeaturesError) as error:
+        text = str(error)
     except torch.cuda.OutOfMemoryError:
         text = f"the memory of the device '{job.device}' does not hold it; use --device cpu"
-        return SceneResult(scene, 0, defect=_line(scene, text))
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(w in str(error) for w in _OUT_OF_MEMORY):
+            raise
+        text = "there is too little memory for it; use fewer --workers, or divide it into rooms"
+    return SceneResult(scene, 0, defect=_line(scene, text))
+
+
+def _made(job: FeaturesJob) -> SceneResult:
+    scene, where = job.row.scene, f"{job.row.scene} ({job.prepared / job.row.path})"
+    scan = open_scan(job.prepared, job.row)
+    unknown = 0
+    if scan.labels is not None and job.class_table is not None:
+        unknown = int((~np.isin(scan.labels, list(job.label_ids))).sum())
+    inputs = _inputs_sha256(job, scan)
+    if _finished(job, len(scan.points), inputs):
+        return SceneResult(scene, len(scan.points), kept=True, unknown_labels=unknown)
+    model = _model(job.model, job.model_sha256, job.device)
+    with one_thread(job.device), single_precision():
+        predicted = predict_scene(
+            model.network,
+            model.sampling,
+            scan.points,
+            scan.colors,
+            where=where,
+            device=job.device,
+        )
+    features = to_half(predicted.features.numpy(), where)
+    del predicted
+    if job.row.split == STATISTICS_SPLIT:
+        (job.out / STATISTICS).unlink(missing_ok=True)  # it would be of other features
     write_scene(
         job.out,
         scene,
@@ -126,7 +149,7 @@ def make_scene_features(job: FeaturesJob) -> SceneResult:
         inputs_sha256=inputs,
         confusion=_confusion(job, model, scan, features),
     )
-    return SceneResult(scene, len(scan.points))
+    return SceneResult(scene, len(scan.points), unknown_labels=unknown)
 
 
 @contextmanager
@@ -139,6 +162,18 @@ def one_thread(device: str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Keep GPUs from rounding factors to the ten bits of TF32, as cuDNN does unless told not to."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32, cudnn.allow_tf32 = False, False
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 def _line(scene: str, text: str) -> str:
@@ -168,13 +203,13 @@ def _inputs_sha256(job: FeaturesJob, scan: Scan) -> str:
 def _finished(job: FeaturesJob, points: int, inputs: str) -> bool:
     array, record = (scene_path(job.out / SCENES, job.row.scene, e) for e in (".npy", ".npz"))
     try:
-        features = np.load(array, mmap_mode="r", allow_pickle=False)
-        width = int(features.shape[1])
-        there = FeaturesRecord.read(record, width)
-    except (OSError, ValueError, EOFError, IndexError, PointFeaturesError):
+        features = map_array(array)
+        if features.dtype != np.float16 or features.ndim != 2 or len(features) != points:
+            return False
+        there = FeaturesRecord.read(record, features.shape[1])
+    except PointFeaturesError:
         return False
-    whole = features.dtype == np.float16 and features.shape == (points, width)
-    return whole and there.inputs_sha256 == inputs and there.moments.count == points
+    return there.inputs_sha256 == inputs and there.moments.count == points
 
 
 def _confusion(

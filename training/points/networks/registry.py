@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
 from training.points.networks.point_network import PointNetwork, PointNetworkError
@@ -64,6 +65,20 @@ def build_point_network(name: str, config: Mapping[str, Any], num_classes: int) 
         return kind.build(num_classes=num_classes, **config)
     except TypeError as error:
         raise PointNetworkError(f"3D network '{name}': {error}") from error
+
+
+def resolved_config(name: str, config: Mapping[str, Any], num_classes: int) -> dict[str, Any]:
+    """Settings of a network with those that are not given at their defaults, the classes too.
+
+    Raises:
+        PointNetworkError: if the name or a setting is unknown.
+    """
+    try:
+        given = signature(point_network_kind(name).build).bind(num_classes=num_classes, **config)
+    except TypeError as error:
+        raise PointNetworkError(f"3D network '{name}': {error}") from error
+    given.apply_defaults()
+    return given.arguments
 
 
 def build_sampling(name: str, settings: Mapping[str, Any]) -> SceneSampling:

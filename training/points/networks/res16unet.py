@@ -25,7 +25,6 @@ _FIRST_WIDTH = 32
 _BLOCK_MOMENTUM = 0.1
 """Of the blocks' own two norms: the published code gives `bn_momentum` to all others only."""
 CONV1_KERNEL_SIZES = (3, 5)
-COARSEST_STRIDE = 16
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,9 @@ class VoxelSampling(SceneSampling):
         positions: three more channels of a voxel, as the published networks for S3DIS take them;
             ``none``, ``voxels`` or ``metres``. ``voxels``: of the voxel, in voxels, x and y from
             their mean over the scene's voxels, z from the scene's origin, as in the published
-            training code. ``metres``: of the voxel's first point, from the mean of the scene's
-            points, as in the published demonstration.
+            training code. ``metres``: of the voxel's first point, from the mean of these points
+            (the published demonstration takes that of all points, which a batch no longer has).
+            The scene is what a sample was cut to, where it was.
 
     Raises:
         ValueError: if a setting is impossible.
@@ -200,7 +201,8 @@ class VoxelSampling(SceneSampling):
             places = (voxels.coordinates + voxels.lowest).astype(np.float64)
             places[:, :2] -= places[:, :2].mean(0)
         elif self.positions == "metres":
-            places = points[voxels.first].astype(np.float64) - points.mean(0, dtype=np.float64)
+            places = points[voxels.first].astype(np.float64)
+            places -= places.mean(0)
         else:
             return torch.from_numpy(values)
         return torch.from_numpy(np.concatenate([values, places.astype(np.float32)], 1))

@@ -15,9 +15,7 @@ from seg3d2d_ros.labels import LabelSpaceError
 from training.data.labelled_frames import DatasetError
 from training.data.scan import Scan
 from training.points.features.array_file import PointFeaturesError
-from training.points.features.features_description import FeaturesDescription
 from training.points.features.features_folder import PointFeatures
-from training.points.features.features_writer import start_folder, to_half, write_scene
 from training.projection.scene_file import points_sha256
 
 pytest.importorskip("trimesh")
@@ -66,15 +64,22 @@ def test_a_folder_without_features_says_what_writes_them(tmp_path):
         ({"width": True}, "'width' is True"),
         ({"width": 0}, "'width' is 0"),
         ({"teacher": ["a"]}, "'teacher' is"),
-        ({"more": 1}, "a field is unknown or missing"),
-        ({"stored_as": "float32"}, "stored_as must be float16"),
-        ({"label_space": "../elsewhere.yaml"}, "label_space label_space.yaml"),
+        ({"more": 1}, "the field 'more' is unknown"),
+        ({"statistics_split": "val"}, "'statistics_split' is 'val', it must be 'train'"),
+        ({"stored_as": "float32"}, "'stored_as' is 'float32', it must be 'float16'"),
+        ({"label_space": "../elsewhere.yaml"}, "it must be 'label_space.yaml'"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(features_folder, changes, complaint):
     path = features_folder.folder / "features.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
     refused(PointFeatures, features_folder.folder, match=complaint)
+
+
+def test_a_description_without_a_width_is_refused(features_folder):
+    path = features_folder.folder / "features.yaml"
+    path.write_text("format: seg3d2d point features 1\nteacher: a network\n")
+    refused(PointFeatures, features_folder.folder, match="the field 'width' is missing")
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe\x00", b"a: 2001-99-99"])
@@ -124,8 +129,8 @@ def test_another_length_is_refused(features_folder):
     [
         (np.zeros((300, 5), np.float16), r"the shape \[300, 5\], features are \[points, 6\]"),
         (np.zeros(300, np.float16), r"the shape \[300\]"),
-        (np.zeros((300, 6), np.float32), "not one array of the type float16"),
-        (np.zeros((300, 6), ">f2"), "not one array of the type float16"),
+        (np.zeros((300, 6), np.float32), "not an array of the type float16"),
+        (np.zeros((300, 6), ">f2"), "not an array of the type float16"),
         (np.zeros((300, 6), object), "no NumPy array"),
     ],
     ids="width dimensions float32 endian pickled".split(),
@@ -236,6 +241,19 @@ def test_moments_that_were_summed_in_single_precision_pass_the_check(features_fo
     assert there.check(features_folder.rows, features_folder.prepared).fits
 
 
+@pytest.mark.parametrize("name", ["mean", "variance", "count"])
+def test_check_finds_statistics_of_other_features(features_folder, name):
+    path = features_folder.folder / "statistics.npz"
+    with np.load(path) as content:
+        changed = content[name] + 1
+    rewrite(path, **{name: changed})
+    there = PointFeatures(features_folder.folder)
+    found = there.check(features_folder.rows, features_folder.prepared)
+    assert "statistics.npz is not of the 500 points of the split 'train'" in found.text()
+    some = there.check(features_folder.rows[:1], features_folder.prepared)
+    assert some.text() == ""
+
+
 def test_a_scan_that_cannot_be_read_is_unfit(features_folder):
     (features_folder.prepared / "kitchen.ply").write_bytes(b"ply\n")
     there = PointFeatures(features_folder.folder)
@@ -249,7 +267,7 @@ def test_a_channel_without_variance_is_named(features_folder):
     rewrite(features_folder.folder / "statistics.npz", variance=variance)
     there = PointFeatures(features_folder.folder)
     assert there.statistics.constant_channels == [1, 4]
-    found = there.check(features_folder.rows, features_folder.prepared)
+    found = there.check(features_folder.rows[:1], features_folder.prepared)
     assert found.fits
     assert "the variance of 2 channels (1, 4) is 0" in found.text()
     assert "leave these channels out" in found.text()
@@ -276,52 +294,3 @@ def test_missing_and_impossible_statistics_are_refused(features_folder):
     path.unlink()
     complaint = "features of the split 'train' are unfinished"
     refused(lambda: PointFeatures(features_folder.folder).statistics, match=complaint)
-
-
-def test_half_precision_holds_its_largest_number_and_no_more():
-    largest = np.array([[65504, -65504]], np.float32)
-    assert to_half(largest, "kitchen").tolist() == [[65504, -65504]]
-    for value, complaint in (
-        (65505, "is 65505, beyond the 65504 that float16 holds"),
-        (-70000, "is -70000, beyond"),
-        (np.inf, "is inf, no finite number"),
-        (np.nan, "is nan, no finite number"),
-    ):
-        features = np.zeros((70000, 2), np.float32)
-        features[69999, 1] = value
-        match = f"kitchen: the feature of point 69999 in channel 1 {complaint}"
-        refused(to_half, features, "kitchen", match=match)
-
-
-def test_a_folder_of_another_teacher_is_not_mixed_with(features_folder, space):
-    before = (features_folder.folder / "features.yaml").read_bytes()
-    other = FeaturesDescription(6, "another", teacher_sha256="1" * 64)
-    with pytest.raises(PointFeaturesError, match="of another teacher .random numbers."):
-        start_folder(features_folder.folder, other, space, np.ones((3, 6)), np.ones(3))
-    assert (features_folder.folder / "features.yaml").read_bytes() == before
-
-
-def test_a_folder_of_something_else_is_not_written_to(features_folder, space):
-    before = sorted(features_folder.prepared.rglob("*"))
-    description = FeaturesDescription(6, "a teacher")
-    with pytest.raises(PointFeaturesError, match="prepared holds something else than point feat"):
-        start_folder(features_folder.prepared, description, space, np.ones((3, 6)), np.ones(3))
-    assert sorted(features_folder.prepared.rglob("*")) == before
-
-
-def test_a_start_that_was_killed_is_gone_on_with(tmp_path, space):
-    (tmp_path / ".features.yaml.77").write_bytes(b"")
-    description = FeaturesDescription(6, "a teacher", "5" * 64)
-    start_folder(tmp_path, description, space, np.ones((3, 6)), np.ones(3))
-    (tmp_path / "classifier.npz").unlink()
-    start_folder(tmp_path, description, space, np.ones((3, 6)), np.ones(3))
-    assert PointFeatures(tmp_path).classifier.weight.shape == (3, 6)
-
-
-def test_what_a_killed_writer_left_goes_when_the_scene_is_written(features_folder):
-    scenes = features_folder.folder / "scenes"
-    for name in (".kitchen.npy.123", ".kitchen.npz.9", ".kitchen2.npy.123"):
-        (scenes / name).write_bytes(b"half")
-    write_scene(features_folder.folder, "kitchen", features_folder.features["kitchen"], "0" * 64)
-    hidden = sorted(path.name for path in scenes.glob(".*"))
-    assert hidden == [".kitchen2.npy.123"]

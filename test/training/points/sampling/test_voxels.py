@@ -90,14 +90,27 @@ def test_positions_are_voxels_from_the_scenes_middle_and_its_floor():
     assert part.inputs[1][:, 3:].numpy() == pytest.approx(expected, abs=1e-4)
 
 
-def test_positions_in_metres_are_the_first_points_from_the_mean_of_all():
+def test_positions_in_metres_are_the_first_points_from_their_mean():
     cloud = room()
     sampling = VoxelSampling(voxel_size=0.2, positions="metres")
     (part,) = sampling.parts(cloud.points, cloud.colors.astype(np.uint8))
     groups = voxels_by_dictionary(cloud.points, 0.2)
     first = cloud.points[[groups[key][0] for key in sorted(groups)]]
-    expected = first - cloud.points.astype(np.float64).mean(0)
+    expected = first - first.astype(np.float64).mean(0)
     assert part.inputs[1][:, 3:].numpy() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("positions", ["none", "voxels", "metres"])
+def test_a_network_is_trained_on_what_it_predicts_from(positions):
+    dense, sparse = room(4000, high=(-1.8, -0.6, 0.3)), room(800, seed=1)
+    points = np.concatenate([dense.points, sparse.points])
+    colors = np.concatenate([dense.colors, sparse.colors])
+    cloud = LabelledCloud(points, colors, np.zeros(len(points), np.int64))
+    sampling = VoxelSampling(voxel_size=0.1, positions=positions)
+    batch = sampling.batch([sampling.draw(cloud, np.random.default_rng(0))])
+    (part,) = sampling.parts(points, colors.astype(np.uint8))
+    for trained, predicted in zip(batch.inputs, part.inputs, strict=True):
+        assert torch.equal(trained, predicted)
 
 
 def test_a_sample_keeps_one_point_for_each_voxel_and_its_batch_is_the_scenes():
