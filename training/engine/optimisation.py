@@ -13,18 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.engine.experiment import TrainingConfig
+from training.engine.run_config import RunConfig
 
 
-def learning_rate_factor(config: TrainingConfig, step: int, progress: float) -> float:
-    """Part of the peak rate: linear warm-up times (1 - progress)^power.
+def warm_up(step: int, steps: int) -> float:
+    """Part of the rate at a step, of so many over which it rises linearly."""
+    return min(1.0, (step + 1) / max(steps, 1))
 
-    Args:
-        config: warm-up and power.
-        step: steps done.
-        progress: part of the run that is done, in [0, 1].
-    """
-    warm = min(1.0, (step + 1) / max(config.warmup, 1))
-    return warm * (1.0 - min(progress, 1.0)) ** config.power
+
+def polynomial(progress: float, power: float) -> float:
+    """Part of the peak rate: (1 - progress)^power, of progress in [0, 1]."""
+    return (1.0 - min(progress, 1.0)) ** power
 
 
 def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
@@ -46,11 +45,14 @@ def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[st
     ]
 
 
-def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD with momentum over :func:`parameter_groups`."""
-    groups = parameter_groups(network, config)
+def new_optimiser(
+    groups: list[dict[str, Any]], config: RunConfig, dampening: float = 0.0
+) -> torch.optim.Optimizer:
+    """AdamW, or SGD with momentum, of groups that each hold their own ``peak`` learning rate."""
     if config.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+        return torch.optim.SGD(
+            groups, lr=config.learning_rate, momentum=config.momentum, dampening=dampening
+        )
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 

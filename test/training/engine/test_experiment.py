@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from training.engine.experiment import (
-    ExperimentError,
     experiment_from_mapping,
     load_experiment,
 )
+from training.engine.settings import ExperimentError
 
 
 def test_shipped_experiments_load(repository):

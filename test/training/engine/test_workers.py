@@ -33,7 +33,7 @@ mine = network.weight.grad.clone()
 network.zero_grad()
 network(data).square().mean().backward()
 torch.testing.assert_close(mine, network.weight.grad)
-assert workers.agree(float(workers.rank + 5), "cpu") == 5.0
+assert workers.agree(float(workers.rank + 5)) == 5.0
 workers.wait()
 """
 

@@ -99,7 +99,9 @@ def test_mistakes_are_one_sentence_each(run_folder, prepared, tmp_path, capsys):
     mapping = yaml.safe_load(config.read_text())
     mapping["network"]["config"]["conv1_kernel_size"] = 5
     config.write_text(yaml.safe_dump(mapping))
-    assert "does not fit the network of" in sentence(capsys, "evaluate", run_folder, prepared)
+    assert "is of another network than that of" in sentence(
+        capsys, "evaluate", run_folder, prepared
+    )
     config.write_text("[")
     assert "config.yaml is damaged" in sentence(capsys, "evaluate", run_folder, prepared)
 
