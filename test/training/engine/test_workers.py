@@ -18,6 +18,8 @@ pytest.importorskip("tensorboard")
 
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint  # noqa: E402
 from training.engine.run_folder import recorded_commands  # noqa: E402
+from training.engine.settings import ExperimentError  # noqa: E402
+from training.engine.workers import own_device  # noqa: E402
 
 GRADIENTS = """
 import json, sys, torch
@@ -74,3 +76,26 @@ def test_two_processes_make_one_run(repository, experiment, tmp_path):
         "torchrun --standalone --nproc-per-node 2 -m training train "
         + shlex.join([str(path), "--out", str(folder)])
     ]
+
+
+def test_each_process_has_a_gpu_of_its_own():
+    several = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1"}
+    assert own_device("cuda", several) == "cuda:1"
+    assert own_device("cpu", several) == "cpu"
+    assert own_device("cuda", {}) == "cuda" and own_device("cuda:1", {}) == "cuda:1"
+    with pytest.raises(ExperimentError, match="cuda:1 is one GPU for 4 processes"):
+        own_device("cuda:1", several)
+
+
+def test_a_run_goes_on_with_as_many_processes_only(repository, experiment, tmp_path, capsys):
+    pytest.importorskip("open3d")  # the command line also offers rendering
+    from training.__main__ import main
+
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(experiment))
+    words = ["train", str(path), "--out", str(tmp_path / "run")]
+    assert main(words) == 0
+    done = torchrun(repository, "-m", "training", *words)
+    assert done.returncode == 1
+    assert "holds a run of 1 processes and this is one of 2" in done.stderr
+    assert "Traceback" not in done.stderr
