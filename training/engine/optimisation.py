@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.engine.experiment import TrainingConfig
 from training.engine.run_config import RunConfig
+
+if TYPE_CHECKING:  # 3D networks use the rest of this, without what reads images
+    from training.engine.experiment import TrainingConfig
 
 
 def warm_up(step: int, steps: int) -> float:

@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -42,33 +39,19 @@ assert not torch.distributed.is_initialized()
 """
 
 
-def torchrun(repository, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    return subprocess.run(
-        [*command, "--nproc-per-node=2", *arguments],
-        cwd=repository,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def test_averaged_gradients_are_those_of_the_joint_batch(repository, tmp_path):
+def test_averaged_gradients_are_those_of_the_joint_batch(torchrun, tmp_path):
     script = tmp_path / "gradients.py"
     script.write_text(GRADIENTS)
-    done = torchrun(repository, str(script))
+    done = torchrun(str(script))
     assert done.returncode == 0, done.stderr
 
 
-def test_two_processes_make_one_run(repository, experiment, tmp_path, capsys):
+def test_two_processes_make_one_run(torchrun, experiment, tmp_path, capsys):
     pytest.importorskip("open3d")  # the command line also offers rendering
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(experiment))
     folder = tmp_path / "run"
-    done = torchrun(repository, "-m", "training", "train", str(path), "--out", str(folder))
+    done = torchrun("-m", "training", "train", str(path), "--out", str(folder))
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "metrics.json").read_text())["steps"] == 4
     assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 4
