@@ -96,12 +96,11 @@ def test_a_run_that_diverges_ends_and_keeps_its_checkpoints(tmp_path, scale):
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
-    run = Line(tmp_path, learning_rate=1e38, weight_decay=1.0)
-    with pytest.raises(ExperimentError, match="diverged after step [12]: "):
+    run = Line(tmp_path, optimiser="sgd", learning_rate=3e38, warmup=0, clip=float("inf"))
+    run.scale = 100.0
+    with pytest.raises(ExperimentError, match="diverged after step 1: weight has values that are"):
         run.run()
-    for path in (tmp_path / "checkpoints").glob("*.pt"):
-        state = load_checkpoint(path)["network"]
-        assert all(torch.isfinite(value).all() for value in state.values())
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_the_number_of_processes_is_the_runs(tmp_path):
