@@ -8,7 +8,8 @@
 #   make test-minkowski   the tests of the 3D networks with MinkowskiEngine, which it builds
 #   make minkowski        build MinkowskiEngine into .venv-minkowski and no more
 #   make point-models     render rooms, train and export the 3D networks in point_models/: hours
-#   make clean            remove everything that these have made
+#   make clean            remove environments and what builds and tests have left; not the rooms in
+#                         data/ and the runs in runs/ that point-models has made
 
 PYTHON ?= python3
 VENV := .venv

@@ -14,29 +14,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.argument_types import classes, rate
+from training.argument_types import classes, rate, text_file
+from training.engine import train_command
 
 
 def _train(arguments: argparse.Namespace) -> int:
     from training.engine.experiment import load_experiment
-    from training.engine.run_folder import record_command, training_command
     from training.engine.trainer import Trainer
-    from training.provenance import git_commit
 
     experiment = load_experiment(arguments.experiment, arguments.set)
-    folder = arguments.out or Path("runs") / experiment.name
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / "log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.getLogger().addHandler(handler)
-    trainer = Trainer(experiment, folder, arguments.device)
-    if trainer.workers.leads and trainer.progress() < 1.0:
-        commit = git_commit(Path(__file__).parent)
-        record_command(folder, training_command(arguments.words), commit)
-    metrics = trainer.run()
-    if metrics is not None:
-        print(json.dumps(metrics, indent=2))
-    return 0
+    return train_command.train(
+        arguments, experiment.name, lambda folder, device: Trainer(experiment, folder, device)
+    )
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -57,13 +46,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from training.export import export_run
 
-    remarks = arguments.remarks.read_text(encoding="utf-8") if arguments.remarks else ""
     bundle = export_run(
         arguments.run_folder,
         arguments.bundle,
         command=shlex.join(["python", "-m", "training", *arguments.words]),
         size=tuple(arguments.size) if arguments.size else None,
-        remarks=remarks,
+        remarks=arguments.remarks or "",
         int8=arguments.int8,
     )
     print(f"{bundle.path}: mIoU {bundle.metrics['miou']} % on {bundle.metrics['data']}")
@@ -90,10 +78,7 @@ def _networks(arguments: argparse.Namespace) -> int:
 
 def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = verbs.add_parser("train", help="train a network; goes on where a run stopped")
-    train.add_argument("experiment", type=Path, help="file in config/experiments")
-    train.add_argument("--set", action="append", default=[], metavar="SECTION.SETTING=VALUE")
-    train.add_argument("--out", type=Path, help="run folder, by default runs/<name>")
-    train.add_argument("--device", default="cpu", help="cpu or cuda")
+    train_command.add_options(train, "config/experiments")
     train.set_defaults(run=_train)
 
     evaluate = verbs.add_parser("evaluate", help="measure a run or a bundle on a data set")
@@ -113,7 +98,7 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     export.add_argument("run_folder", type=Path, metavar="run", help="run folder")
     export.add_argument("bundle", type=Path, help="bundle folder; its name becomes the model's")
     export.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
-    export.add_argument("--remarks", type=Path, help="Markdown for the model card")
+    export.add_argument("--remarks", type=text_file, help="Markdown for the model card")
     export.add_argument(
         "--int8",
         action="store_true",
@@ -160,7 +145,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from seg3d2d_ros.parser import ParserError
     from training.data.labelled_frames import DatasetError
     from training.engine.checkpoint import CheckpointError
-    from training.engine.experiment import ExperimentError
+    from training.engine.settings import ExperimentError
     from training.export import ExportError
     from training.points.cloud import CloudError
     from training.points.networks.point_network import PointNetworkError

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from pathlib import Path
 
 
 def count(text: str) -> int:
@@ -81,6 +82,20 @@ def size(text: str) -> tuple[int, int]:
     if min(width, height) < 16:
         raise ArgumentTypeError(f"'{text}' is too small, use at least 16x16")
     return width, height
+
+
+def text_file(name: str) -> str:
+    """What a file of text says.
+
+    Raises:
+        ArgumentTypeError: if it can't be read, or is no UTF-8.
+    """
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArgumentTypeError(f"{name} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ArgumentTypeError(f"{name} is no text in UTF-8") from error
 
 
 def _number(text: str, low: float, high: float, complaint: str) -> float:

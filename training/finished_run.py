@@ -7,15 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import build_network
-from training.engine.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint
 from training.engine.components import input_spec
 from training.engine.experiment import Experiment, experiment_from_mapping
+from training.engine.run_folder import recorded_settings
+from training.engine.stored_run import fill_with_averaged, run_files
 
 
 @dataclass(frozen=True)
@@ -33,22 +32,16 @@ def load_run(folder: Path) -> FinishedRun:
     """Read a run's configuration and the averaged weights of its newest checkpoint.
 
     Raises:
-        CheckpointError: if there is no configuration or checkpoint.
+        CheckpointError: if there is no configuration or checkpoint, or they don't fit.
+        ExperimentError: if the configuration is damaged.
     """
-    config = folder / "config.yaml"
-    path = newest_checkpoint(folder / "checkpoints")
-    if not config.is_file() or path is None:
-        raise CheckpointError(f"{folder} is no run folder with a checkpoint; train first")
-    experiment = experiment_from_mapping(yaml.safe_load(config.read_text(encoding="utf-8")))
+    config, checkpoint = run_files(folder)
+    experiment = recorded_settings(config, experiment_from_mapping)
     label_space = LabelSpace.load(experiment.label_space)
     network = build_network(
         experiment.network.name, experiment.network.config, label_space.num_classes
     )
-    state = load_checkpoint(path)
-    try:
-        network.load_state_dict(state["averaged"])
-    except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not fit the network of {config}") from error
+    state = fill_with_averaged(network, checkpoint, f"that of {config}")
     spec = input_spec(experiment, network)
     graph = ParsingGraph(network, spec.mean, spec.std, 1.0).eval()
     return FinishedRun(experiment, label_space, graph, spec, state["step"])

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from training.engine.experiment import ExperimentError
 from training.engine.run_folder import recorded_commands
+from training.engine.settings import ExperimentError
 
 _CODE = (":(top)training", ":(top)seg3d2d_ros", ":(top)config")
 

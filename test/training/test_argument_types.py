@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from training.argument_types import classes, count, part, rate, share, size
+from training.argument_types import classes, count, part, rate, share, size, text_file
 
 
 def test_words_become_numbers():
@@ -29,3 +29,14 @@ def test_words_become_numbers():
 def test_what_does_not_fit_is_quoted(kind, word):
     with pytest.raises(ArgumentTypeError, match=f"^'{word}' is "):
         kind(word)
+
+
+def test_a_file_of_text_is_read(tmp_path):
+    path = tmp_path / "remarks.md"
+    path.write_text("Größe", encoding="utf-8")
+    assert text_file(str(path)) == "Größe"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ArgumentTypeError, match=f"^{path} is no text in UTF-8$"):
+        text_file(str(path))
+    with pytest.raises(ArgumentTypeError, match="none can't be read: No such file"):
+        text_file(str(tmp_path / "none"))

@@ -9,8 +9,8 @@ import subprocess
 import pytest
 import yaml
 
-from training.engine.experiment import ExperimentError
 from training.engine.run_folder import record_command
+from training.engine.settings import ExperimentError
 from training.provenance import git_commit, training_history
 
 

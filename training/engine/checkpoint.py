@@ -63,6 +63,6 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise CheckpointError(f"{path} is no readable checkpoint ({reason}); remove it") from error
-    if not isinstance(state, dict) or "step" not in state:
+    if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise CheckpointError(f"{path} is no checkpoint of a training run")
     return state

@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import torch
 from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec
@@ -20,23 +17,9 @@ from seg3d2d_ros.networks.efficientnet_lite import (
 from seg3d2d_ros.networks.registry import build_network, geometry
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
-from training.engine.checkpoint import first_line, load_checkpoint, newest_checkpoint
-from training.engine.experiment import Experiment, ExperimentError
-
-
-def check_device(device: str) -> None:
-    """Whether there is such a device.
-
-    Raises:
-        ExperimentError: if not.
-    """
-    try:
-        torch.empty(1, device=device).cpu()  # what is on the device "meta" can't be had
-    except (RuntimeError, AssertionError) as error:
-        raise ExperimentError(
-            f"device '{device}' can't be had here ({first_line(error)}); use --device cpu, or "
-            "install PyTorch for it"
-        ) from error
+from training.engine.experiment import Experiment
+from training.engine.settings import ExperimentError
+from training.engine.stored_run import start_from
 
 
 def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
@@ -77,18 +60,13 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
     """The experiment's network with the weights it starts from.
 
     Raises:
-        ExperimentError: if there are no such weights for this network.
+        ExperimentError: if there are no such weights.
+        CheckpointError: if those to start from are damaged or of another network.
     """
     config = experiment.network
     network = build_network(config.name, config.config, label_space.num_classes)
     if config.start_from:
-        path = newest_checkpoint(Path(config.start_from) / "checkpoints")
-        if path is None:
-            raise ExperimentError(f"network.start_from: {config.start_from} has no checkpoint")
-        try:
-            network.load_state_dict(load_checkpoint(path)["averaged"])
-        except (KeyError, RuntimeError) as error:
-            raise ExperimentError(f"{path} is of another network than '{config.name}'") from error
+        start_from(network, config.start_from, config.name)
     elif config.imagenet:
         encoder = getattr(network, "encoder", None)
         if not isinstance(encoder, EfficientNetLite):

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from training.data.augmentation import AugmentationConfig
-from training.engine.settings import ExperimentError, build_section, plain, read_settings
-
-PRECISIONS = ("fp32", "bf16", "fp16")
-OPTIMISERS = ("adamw", "sgd")
+from training.engine.run_config import RunConfig
+from training.engine.settings import build_section, plain, read_settings
 
 
 @dataclass(frozen=True)
@@ -57,83 +55,45 @@ class NetworkConfig:
     start_from: str = ""
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How a run goes.
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(RunConfig):
+    """How a run goes, beside what all runs have; the learning rate is the decoder's.
+
+    Weights with more than one dimension decay, and the schedule is polynomial.
 
     Attributes:
         steps: optimiser steps.
-        max_minutes: end after about this much training time instead, with the learning rate at 0
-            then; 0 means never. Runs ended by time are not reproducible to the bit.
-        batch: images at a time and process.
-        accumulate: such batches a step; their gradients are averaged.
         crop: height and width of the training images, multiples of the network's.
         early_crop: smaller ones, shown at a smaller scale, of the first `early_steps` steps: more
             pictures are seen in the same time (progressive resizing).
         early_steps: how many; 0 for none.
-        optimiser: adamw or sgd.
-        momentum: of sgd.
-        learning_rate: peak, of the decoder.
         encoder_rate: the encoder's learning rate as a part of the decoder's.
-        weight_decay: of weights with more than one dimension.
-        warmup: steps over which the rate rises linearly.
-        power: of the polynomial by which it then falls to 0.
-        clip: largest norm of the gradient.
-        ema: decay of the averaged weights, which are those evaluated and exported.
-        class_balance: exponent e of the class weights frequency^-e; 0 weighs all pixels alike.
-        label_smoothing: of the cross-entropy.
-        precision: fp32, bf16 or fp16 (autocast; fp16, with scaled gradients, on CUDA only).
-        threads: of PyTorch; 0 leaves them as they are.
-        seed: of all chance.
-        log_every: steps between TensorBoard scalars.
-        checkpoint_every: steps between checkpoints.
-        keep: checkpoints kept.
-        evaluate_every: steps between evaluations on the val split; 0 means at the end only.
         evaluate_frames: evenly spaced val frames used during the run; the end uses all.
+
+    Raises:
+        ExperimentError: if a setting is impossible.
     """
 
     steps: int
-    max_minutes: float = 0.0
     batch: int = 8
-    accumulate: int = 1
     crop: tuple[int, int] = (224, 288)
     early_crop: tuple[int, int] = (160, 192)
     early_steps: int = 0
     optimiser: str = "adamw"
-    momentum: float = 0.9
     learning_rate: float = 1e-3
     encoder_rate: float = 0.3
     weight_decay: float = 0.01
     warmup: int = 200
-    power: float = 0.9
     clip: float = 5.0
     ema: float = 0.998
     class_balance: float = 0.3
-    label_smoothing: float = 0.0
     precision: str = "bf16"
-    threads: int = 0
-    seed: int = 0
-    log_every: int = 20
-    checkpoint_every: int = 500
-    keep: int = 2
-    evaluate_every: int = 1000
     evaluate_frames: int = 64
 
     def __post_init__(self) -> None:
-        for name, allowed in (("precision", PRECISIONS), ("optimiser", OPTIMISERS)):
-            if getattr(self, name) not in allowed:
-                raise ExperimentError(
-                    f"training.{name} is '{getattr(self, name)}', must be one of "
-                    f"{', '.join(allowed)}"
-                )
-        counts = ("steps", "batch", "accumulate", "log_every", "checkpoint_every", "keep")
-        if self.early_steps < 0:
-            raise ExperimentError(
-                f"training.early_steps is {self.early_steps}, must not be below 0"
-            )
-        for name in (*counts, "evaluate_frames"):
-            if getattr(self, name) < 1:
-                raise ExperimentError(f"training.{name} is {getattr(self, name)}, must be above 0")
+        super().__post_init__()
+        self._above_0("steps", "evaluate_frames")
+        self._not_below_0("early_steps", "encoder_rate")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.engine.experiment import TrainingConfig
+from training.engine.run_config import RunConfig
+
+if TYPE_CHECKING:  # 3D networks use the rest of this, without what reads images
+    from training.engine.experiment import TrainingConfig
 
 
-def learning_rate_factor(config: TrainingConfig, step: int, progress: float) -> float:
-    """Part of the peak rate: linear warm-up times (1 - progress)^power.
+def warm_up(step: int, steps: int) -> float:
+    """Part of the rate at a step, of so many over which it rises linearly."""
+    return min(1.0, (step + 1) / max(steps, 1))
 
-    Args:
-        config: warm-up and power.
-        step: steps done.
-        progress: part of the run that is done, in [0, 1].
-    """
-    warm = min(1.0, (step + 1) / max(config.warmup, 1))
-    return warm * (1.0 - min(progress, 1.0)) ** config.power
+
+def polynomial(progress: float, power: float) -> float:
+    """Part of the peak rate: (1 - progress)^power, of progress in [0, 1]."""
+    return (1.0 - min(progress, 1.0)) ** power
 
 
 def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
@@ -46,11 +47,14 @@ def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[st
     ]
 
 
-def new_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD with momentum over :func:`parameter_groups`."""
-    groups = parameter_groups(network, config)
+def new_optimiser(
+    groups: list[dict[str, Any]], config: RunConfig, dampening: float = 0.0
+) -> torch.optim.Optimizer:
+    """AdamW, or SGD with momentum, of groups that each hold their own ``peak`` learning rate."""
     if config.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+        return torch.optim.SGD(
+            groups, lr=config.learning_rate, momentum=config.momentum, dampening=dampening
+        )
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 

@@ -8,7 +8,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import yaml
 
@@ -23,6 +23,32 @@ class Settings(Protocol):
         """As YAML holds it."""
 
 
+Experiment = TypeVar("Experiment", bound=Settings)
+
+
+def recorded_settings(path: Path, read: Callable[[Mapping[str, Any]], Experiment]) -> Experiment:
+    """The experiment in a run folder's ``config.yaml``.
+
+    Args:
+        path: of the file.
+        read: an experiment of its kind from its mapping.
+
+    Raises:
+        ExperimentError: if it is damaged or of another kind.
+        OSError: if it can't be read.
+    """
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ExperimentError(
+            f"{path} is damaged; restore it, or train anew in another folder"
+        ) from error
+    try:
+        return read(mapping)
+    except ValueError as error:
+        raise ExperimentError(f"{path}: {error}") from error
+
+
 def claim_folder(
     folder: Path, experiment: Settings, read: Callable[[Mapping[str, Any]], Settings]
 ) -> None:
@@ -34,18 +60,17 @@ def claim_folder(
         read: an experiment of that kind from its mapping.
 
     Raises:
-        ExperimentError: if the folder holds a run with other settings.
+        ExperimentError: if the folder holds a run with other settings, or they are damaged.
         OSError: if it can't be written.
     """
     path = folder / "config.yaml"
     wanted = experiment.to_mapping()
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(wanted, sort_keys=False), encoding="utf-8")
+        write_file(path, yaml.safe_dump(wanted, sort_keys=False).encode())
         return
-    there = yaml.safe_load(path.read_text(encoding="utf-8"))
     # by way of the experiment, so that settings added since have their defaults
-    there = read(there).to_mapping()
+    there = recorded_settings(path, read).to_mapping()
     if there != wanted:
         raise ExperimentError(
             f"{folder} holds a run with other settings ({differences(there, wanted)}); choose "

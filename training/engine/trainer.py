@@ -22,15 +22,17 @@ from training.data.batches import TrainingBatches
 from training.data.open_frames import open_frames
 from training.engine.components import input_spec, new_network, training_frames
 from training.engine.evaluation import evaluate
-from training.engine.experiment import Experiment, ExperimentError, experiment_from_mapping
+from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.optimisation import (
     class_weights,
-    learning_rate_factor,
     new_optimiser,
+    parameter_groups,
     parsing_loss,
+    polynomial,
 )
 from training.engine.predictor import NetworkPredictor
-from training.engine.training_run import RunConfig, TrainingRun
+from training.engine.settings import ExperimentError
+from training.engine.training_run import TrainingRun
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Trainer(TrainingRun):
         show_progress: bool = True,
     ) -> None:
         config = experiment.training
-        super().__init__(RunConfig.of(config), folder, device, show_progress)
+        super().__init__(config, folder, device, show_progress)
         self.experiment = experiment
         self.training = config
         self.steps = config.steps
@@ -69,11 +71,11 @@ class Trainer(TrainingRun):
         self.val_frames = open_frames(data.root, data.val_split, self.label_space, data.source)
         self._claim(experiment, experiment_from_mapping)
         network = new_network(experiment, self.label_space)
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.stride = geometry(network)[0]
         self.spec = input_spec(experiment, network)
-        self.graph = ParsingGraph(network, self.spec.mean, self.spec.std, 1.0).to(device)
-        self.weights = class_weights(self._frequencies(), config.class_balance).to(device)
+        self.graph = ParsingGraph(network, self.spec.mean, self.spec.std, 1.0).to(self.device)
+        self.weights = class_weights(self._frequencies(), config.class_balance).to(self.device)
         self.batches = TrainingBatches(
             self.train_frames,
             batch=config.batch * config.accumulate,
@@ -86,7 +88,7 @@ class Trainer(TrainingRun):
             rank=self.workers.rank,
             workers=self.workers.count,
         )
-        self._start(network, new_optimiser(network, config))
+        self._start(network, new_optimiser(parameter_groups(network, config), config))
 
     def _frequencies(self) -> Any:
         """Parts of the labelled training pixels by class, from at most 400 frames."""
@@ -102,8 +104,8 @@ class Trainer(TrainingRun):
     def _batches(self, first: int, last: int) -> Iterator[tuple[Tensor, Tensor]]:
         return self.batches.iterate(first, last)
 
-    def _rate_factor(self) -> float:
-        return learning_rate_factor(self.training, self.step, self.progress())
+    def _schedule_factor(self) -> float:
+        return polynomial(self.progress(), self.training.power)
 
     def _train_step(self, images: Tensor, labels: Tensor) -> float:
         self._begin_step()

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,9 @@ from training.engine.checkpoint import (
     newest_checkpoint,
     save_checkpoint,
 )
-from training.engine.components import check_device
 from training.engine.interruption import StopRequest, stop_request
-from training.engine.optimisation import AveragedWeights
+from training.engine.optimisation import AveragedWeights, warm_up
+from training.engine.run_config import RunConfig
 from training.engine.run_folder import Settings, claim_folder
 from training.engine.settings import ExperimentError
 from training.engine.workers import Workers
@@ -38,25 +38,8 @@ from training.engine.workers import Workers
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """The settings that any training has; what they mean is said in the experiments."""
-
-    max_minutes: float
-    clip: float
-    ema: float
-    precision: str
-    threads: int
-    seed: int
-    log_every: int
-    checkpoint_every: int
-    keep: int
-    evaluate_every: int
-
-    @classmethod
-    def of(cls, settings: object) -> RunConfig:
-        """Those of a training that has others as well."""
-        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+_MOST_SKIPPED = 32
+"""Steps in a row that fp16 may skip; it halves the scale of the loss each time."""
 
 
 class TrainingRun(ABC):
@@ -83,9 +66,8 @@ class TrainingRun(ABC):
     def __init__(self, config: RunConfig, folder: Path, device: str, show_progress: bool) -> None:
         self.config = config
         self.folder = folder
-        self.device = device
-        check_device(device)
         self.workers = Workers(device)
+        self.device = self.workers.device
         self.show_progress = show_progress and self.workers.leads
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -101,8 +83,8 @@ class TrainingRun(ABC):
         """One optimiser step; its loss."""
 
     @abstractmethod
-    def _rate_factor(self) -> float:
-        """Part of the peak learning rate in the step to come."""
+    def _schedule_factor(self) -> float:
+        """Part of the peak learning rate in the step to come, without warm-up."""
 
     @abstractmethod
     def _report(self, writer: SummaryWriter) -> None:
@@ -123,7 +105,8 @@ class TrainingRun(ABC):
         """Train this, from the newest checkpoint on where there is one.
 
         Raises:
-            ExperimentError: if the device lacks the precision.
+            ExperimentError: if the device lacks the precision, or the run was begun with another
+                number of processes.
             CheckpointError: if the checkpoint can't be used.
         """
         self.network, self.optimiser = network, optimiser
@@ -131,6 +114,7 @@ class TrainingRun(ABC):
         if scaled and torch.device(self.device).type != "cuda":
             raise ExperimentError("training.precision fp16 needs a CUDA device; use bf16")
         self.scaler = torch.amp.GradScaler(torch.device(self.device).type, enabled=scaled)
+        self._skipped = 0
         self.averaged = AveragedWeights(network, self.config.ema)
         path = newest_checkpoint(self.folder / "checkpoints")
         if path is not None:
@@ -143,19 +127,29 @@ class TrainingRun(ABC):
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.scaler.load_state_dict(state.get("scaler", {}))
-            for name, value in state["averaged"].items():
-                self.averaged.state[name].copy_(value)
-            self.step, self.minutes = state["step"], state["minutes"]
-        except (KeyError, RuntimeError, ValueError) as error:
+            for name, value in self.averaged.state.items():
+                value.copy_(state["averaged"][name])
+            self.step, self.minutes = state["step"], float(state["minutes"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{path} is a checkpoint of another experiment than {self.folder}/config.yaml: "
                 f"{first_line(error)}; remove it, or train into another folder"
             ) from error
+        count = state.get("processes", self.workers.count)
+        if count != self.workers.count:
+            raise ExperimentError(
+                f"{self.folder} holds a run of {count} processes and this is one of "
+                f"{self.workers.count}, whose batches are others; go on with torchrun "
+                f"--nproc-per-node {count}, or train into another folder with --out"
+            )
         logger.info("resumed from %s", path)
 
     def _save(self) -> None:
         if not self.workers.leads:
             return
+        for name, value in self.network.state_dict().items():
+            if not torch.isfinite(value).all():
+                raise self._diverged(f"{name} has values that are no finite numbers")
         state = {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -163,6 +157,7 @@ class TrainingRun(ABC):
             "averaged": self.averaged.state,
             "step": self.step,
             "minutes": self.minutes,
+            "processes": self.workers.count,
         }
         save_checkpoint(self.folder / "checkpoints", self.step, state, self.config.keep)
 
@@ -174,7 +169,7 @@ class TrainingRun(ABC):
 
     def _begin_step(self) -> None:
         """Learning rate, training mode, and chance as a function of seed and step alone."""
-        factor = self._rate_factor()
+        factor = warm_up(self.step, self.config.warmup) * self._schedule_factor()
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         self.network.train()
@@ -187,6 +182,10 @@ class TrainingRun(ABC):
 
         Returns:
             The sum.
+
+        Raises:
+            ExperimentError: if it or its gradient is no finite number; with fp16, which skips such
+                steps, after too many of them in a row.
         """
         self.optimiser.zero_grad()
         total = 0.0
@@ -195,11 +194,21 @@ class TrainingRun(ABC):
             total += float(loss.detach())
         self.workers.average_gradients(self.network.parameters())
         self.scaler.unscale_(self.optimiser)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        # of all processes' gradients, so that all end where one has diverged
+        self._skipped = 0 if math.isfinite(total) and math.isfinite(norm) else self._skipped + 1
+        if self._skipped > (_MOST_SKIPPED if self.scaler.is_enabled() else 0):
+            raise self._diverged("the loss or its gradient is no finite number")
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.averaged.update(self.network, self.step)
         return total
+
+    def _diverged(self, how: str) -> ExperimentError:
+        return ExperimentError(
+            f"the training diverged after step {self.step}: {how}; lower training.learning_rate or "
+            "training.clip, and train into another folder with --out"
+        )
 
     def _autocast(self) -> torch.autocast:
         """Computation in the precision of the training."""
@@ -211,11 +220,21 @@ class TrainingRun(ABC):
         """Train to the end and evaluate; or stop at a step, with a checkpoint.
 
         Returns:
-            The metrics on the val split; None when stopped early, and in all processes but the
-            leading one.
+            The metrics on the val split, those in the folder if the run was finished before; None
+            when stopped early, and in all processes but the leading one.
+
+        Raises:
+            ExperimentError: if the training diverges.
+            CheckpointError: if a checkpoint can't be written.
         """
         config = self.config
-        writer = SummaryWriter(str(self.folder / "tensorboard")) if self.workers.leads else None
+        if self.progress() >= 1.0 and (metrics := self._recorded_metrics()) is not None:
+            logger.info("the run in %s is finished", self.folder)
+            return metrics if self.workers.leads else None
+        writer = None
+        if self.workers.leads:
+            # what was logged after the checkpoint comes again
+            writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step + 1)
         bar = tqdm(total=self.steps, initial=self.step, disable=not self.show_progress)
         last = self.steps if until is None else min(until, self.steps)
         started, before = time.monotonic(), self.minutes
@@ -226,13 +245,16 @@ class TrainingRun(ABC):
         with stack:
             # torchrun ends its processes itself; one alone finishes its step
             stop = stack.enter_context(stop_request()) if self.workers.count == 1 else StopRequest()
-            for batch in self._batches(self.step, last):
+            finished = self.progress() >= 1.0
+            for batch in () if finished else self._batches(self.step, last):
                 loss = self._train_step(*batch)
                 self.step += 1
                 minutes = before + (time.monotonic() - started) / 60
-                self.minutes = self.workers.agree(minutes, self.device)
+                self.minutes = self.workers.agree(minutes)
                 bar.update()
                 bar.set_postfix(loss=f"{loss:.3f}", done=f"{100 * self.progress():.1f}%")
+                if self.step % config.log_every == 0:
+                    loss = self.workers.mean(loss)
                 if writer is not None and self.step % config.log_every == 0:
                     writer.add_scalar("train/loss", loss, self.step)
                     writer.add_scalar("train/rate", self.optimiser.param_groups[0]["lr"], self.step)
@@ -243,13 +265,23 @@ class TrainingRun(ABC):
                     self._report(writer)
                 if self.step % config.checkpoint_every == 0:
                     self._save()
-            self._save()
+            if not finished:
+                self._save()
             if stop.made:
                 logger.info("stopped after step %d; the same command goes on from there", self.step)
                 raise KeyboardInterrupt
             if writer is None or self.progress() < 1.0:
                 return None
             return self._finish(writer)
+
+    def _recorded_metrics(self) -> dict[str, Any] | None:
+        """What :meth:`_finish` wrote after the last step; None if it did not come to that."""
+        try:
+            metrics = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        whole = isinstance(metrics, dict) and metrics.get("steps") == self.step
+        return metrics if whole else None
 
     def _finish(self, writer: SummaryWriter) -> dict[str, Any]:
         metrics = self._final_metrics()

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import shlex
 from pathlib import Path
 
+from training.argument_types import text_file
+from training.engine import train_command
 from training.points import features_command
 
 
@@ -25,10 +26,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def _add_train(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = parts.add_parser("train", help="train a 3D network; goes on where a run stopped")
-    train.add_argument("experiment", type=Path, help="file in config/experiments/points")
-    train.add_argument("--set", action="append", default=[], metavar="SECTION.SETTING=VALUE")
-    train.add_argument("--out", type=Path, help="run folder, by default runs/<name>")
-    train.add_argument("--device", default="cpu", help="cpu or cuda")
+    train_command.add_options(train, "config/experiments/points")
     train.set_defaults(run=_train)
 
 
@@ -52,31 +50,19 @@ def _add_export(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     export = parts.add_parser("export", help="write a run as a point model")
     export.add_argument("run_folder", type=Path, metavar="run", help="run folder")
     export.add_argument("model", type=Path, help="folder to write; its name becomes the model's")
-    export.add_argument("--remarks", type=Path, help="Markdown for the model card")
+    export.add_argument("--remarks", type=text_file, help="Markdown for the model card")
     export.add_argument("--device", default="cpu", help="where it is measured: cpu or cuda")
     export.set_defaults(run=_export)
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from training.engine.run_folder import record_command, training_command
     from training.points.experiment import load_point_experiment
     from training.points.trainer import PointTrainer
-    from training.provenance import git_commit
 
     experiment = load_point_experiment(arguments.experiment, arguments.set)
-    folder = arguments.out or Path("runs") / experiment.name
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / "log")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.getLogger().addHandler(handler)
-    trainer = PointTrainer(experiment, folder, arguments.device)
-    if trainer.workers.leads and trainer.progress() < 1.0:
-        commit = git_commit(Path(__file__).parent)
-        record_command(folder, training_command(arguments.words), commit)
-    metrics = trainer.run()
-    if metrics is not None:
-        print(json.dumps(metrics, indent=2))
-    return 0
+    return train_command.train(
+        arguments, experiment.name, lambda folder, device: PointTrainer(experiment, folder, device)
+    )
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -96,12 +82,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from training.points.export import export_point_run
 
-    remarks = arguments.remarks.read_text(encoding="utf-8") if arguments.remarks else ""
     description = export_point_run(
         arguments.run_folder,
         arguments.model,
         command=shlex.join(["python", "-m", "training", *arguments.words]),
-        remarks=remarks,
+        remarks=arguments.remarks or "",
         device=arguments.device,
     )
     metrics = description.metrics

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from seg3d2d_ros.evaluation_report import POINTS_OF_SCENES, EvaluatedFrames, write_evaluation
-from training.engine.components import check_device
+from training.engine.device import check_device
 from training.points.cloud import UNLABELED, LabelledCloud
 from training.points.evaluation import evaluate_scenes, point_metrics
 from training.points.finished_run import load_point_run

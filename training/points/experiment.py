@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.engine.experiment import OPTIMISERS, PRECISIONS
+from training.engine.run_config import MOST_THREADS, RunConfig
 from training.engine.settings import ExperimentError, build_section, plain, read_settings
 from training.points.augmentation import PointAugmentationConfig
 from training.points.networks.registry import build_sampling
@@ -66,101 +66,59 @@ class PointNetworkConfig:
     start_from: str = ""
 
 
-@dataclass(frozen=True)
-class PointTrainingConfig:
-    """How a run goes.
+@dataclass(frozen=True, kw_only=True)
+class PointTrainingConfig(RunConfig):
+    """How a run goes, beside what all runs have.
+
+    The gradient of accumulated batches is that of one batch of all their points, but for batch
+    norm, whose statistics are those of each batch. Weights decay all with sgd, as published; with
+    adamw those with more than one dimension.
 
     Attributes:
         steps: optimiser steps; 0 where `epochs` says it.
         epochs: times that all scenes are seen; 0 where `steps` says it.
-        max_minutes: end after about this much training time instead, with the learning rate as at
-            the end of the schedule; 0 means never. Such runs are not reproducible to the bit.
-        batch: samples at a time and process.
-        accumulate: such batches a step; their gradient is that of one batch of all their points.
-        optimiser: sgd or adamw.
-        momentum: of sgd.
         dampening: of sgd's momentum.
-        learning_rate: peak.
-        weight_decay: with sgd of all weights, as published; with adamw of those with more than
-            one dimension.
-        schedule: poly ((1 - progress)^power), cosine (half a period, to 0) or step (a factor of
-            `step_factor` every `step_epochs` epochs).
-        power: of poly.
+        schedule: poly, cosine (half a period, to 0) or step (a factor of `step_factor` every
+            `step_epochs` epochs).
         step_epochs: of step.
         step_factor: of step.
-        warmup: steps over which the rate rises linearly before.
-        clip: largest norm of the gradient; .inf for none.
-        ema: decay of the averaged weights, which are those evaluated and exported; 0 for the
-            newest weights themselves.
-        class_balance: exponent e of the class weights frequency^-e; 0 weighs all points alike.
-        label_smoothing: of the cross-entropy.
-        precision: fp32, bf16 or fp16 (autocast; fp16, with scaled gradients, on CUDA only).
-        threads: of PyTorch; 0 leaves them as they are.
         loaders: threads that make batches ahead; their number changes no result.
-        seed: of all chance.
-        log_every: steps between TensorBoard scalars.
-        checkpoint_every: steps between checkpoints.
-        keep: checkpoints kept.
-        evaluate_every: steps between evaluations on the val split; 0 means at the end only.
         evaluate_scenes: evenly spaced val scenes used during the run; the end uses all.
+
+    Raises:
+        ExperimentError: if a setting is impossible.
     """
 
     steps: int = 0
     epochs: int = 0
-    max_minutes: float = 0.0
     batch: int = 4
-    accumulate: int = 1
     optimiser: str = "sgd"
-    momentum: float = 0.9
     dampening: float = 0.0
     learning_rate: float = 0.1
     weight_decay: float = 1e-4
     schedule: str = "poly"
-    power: float = 0.9
     step_epochs: int = 30
     step_factor: float = 0.1
     warmup: int = 0
     clip: float = math.inf
     ema: float = 0.0
     class_balance: float = 0.0
-    label_smoothing: float = 0.0
     precision: str = "fp32"
-    threads: int = 0
     loaders: int = 1
-    seed: int = 0
-    log_every: int = 20
-    checkpoint_every: int = 500
-    keep: int = 2
-    evaluate_every: int = 1000
     evaluate_scenes: int = 32
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("precision", PRECISIONS),
-            ("optimiser", OPTIMISERS),
-            ("schedule", SCHEDULES),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ExperimentError(
-                    f"training.{name} is '{getattr(self, name)}', must be one of "
-                    f"{', '.join(allowed)}"
-                )
+        super().__post_init__()
+        self._one_of("schedule", SCHEDULES)
         if min(self.steps, self.epochs) < 0 or (self.steps > 0) == (self.epochs > 0):
             raise ExperimentError(
                 f"training.steps is {self.steps} and training.epochs {self.epochs}; one of them "
                 "must be above 0 and the other 0"
             )
-        for name in (
-            *("batch", "accumulate", "loaders", "step_epochs", "log_every", "checkpoint_every"),
-            *("keep", "evaluate_scenes"),
-        ):
-            if getattr(self, name) < 1:
-                raise ExperimentError(f"training.{name} is {getattr(self, name)}, must be above 0")
-        for name in ("ema", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ExperimentError(
-                    f"training.{name} is {getattr(self, name)}, must be from 0 to below 1"
-                )
+        self._above_0("loaders", "step_epochs", "step_factor", "evaluate_scenes")
+        self._at_most(MOST_THREADS, "loaders")
+        if not 0 <= self.dampening <= 1:
+            raise self._impossible("dampening", "from 0 to 1")
 
 
 @dataclass(frozen=True)

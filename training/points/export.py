@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
-from training.engine.components import check_device
+from training.engine.device import check_device
 from training.points.evaluation import evaluate_scenes, point_metrics
 from training.points.finished_run import load_point_run
 from training.points.model_card import CARD, point_model_card

@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from seg3d2d_ros.labels import LabelSpace
-from training.engine.checkpoint import CheckpointError, load_checkpoint, newest_checkpoint
+from training.engine.run_folder import recorded_settings
+from training.engine.stored_run import fill_with_averaged, run_files
 from training.points.experiment import PointExperiment, point_experiment_from_mapping
 from training.points.networks.point_network import PointNetwork
 from training.points.networks.registry import build_point_network, build_sampling
@@ -42,24 +41,13 @@ def load_point_run(folder: Path) -> FinishedPointRun:
 
     Raises:
         CheckpointError: if there is no configuration or checkpoint, or they don't fit.
-        ExperimentError: if the configuration is none of a 3D network's run.
+        ExperimentError: if the configuration is damaged or none of a 3D network's run.
     """
-    config = folder / "config.yaml"
-    path = newest_checkpoint(folder / "checkpoints")
-    if not config.is_file() or path is None:
-        raise CheckpointError(f"{folder} is no run folder with a checkpoint; train first")
-    try:
-        mapping = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{config} is damaged; restore it, or train anew") from error
-    experiment = point_experiment_from_mapping(mapping)
+    config, checkpoint = run_files(folder)
+    experiment = recorded_settings(config, point_experiment_from_mapping)
     space = LabelSpace.load(experiment.label_space)
     chosen = experiment.network
     network = build_point_network(chosen.name, chosen.config, space.num_classes)
-    state = load_checkpoint(path)
-    try:
-        network.load_state_dict(state["averaged"])
-    except (KeyError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not fit the network of {config}") from error
+    state = fill_with_averaged(network, checkpoint, f"that of {config}")
     sampling = build_sampling(chosen.name, chosen.sampling)
     return FinishedPointRun(experiment, space, network.eval(), sampling, state["step"])

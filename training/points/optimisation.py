@@ -1,24 +1,24 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Loss, learning-rate schedules and optimisers of 3D networks."""
+"""Loss, learning-rate schedules and parameter groups of 3D networks."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.engine.optimisation import polynomial
 from training.points.cloud import UNLABELED
 from training.points.experiment import PointTrainingConfig
 
 
-def learning_rate_factor(
+def schedule_factor(
     config: PointTrainingConfig, step: int, progress: float, steps_per_epoch: int
 ) -> float:
-    """Part of the peak rate: linear warm-up times the schedule.
+    """Part of the peak rate by the schedule, without warm-up.
 
     Args:
         config: names the schedule.
@@ -26,31 +26,23 @@ def learning_rate_factor(
         progress: part of the run that is done, in [0, 1].
         steps_per_epoch: for the schedule ``step``.
     """
-    warm = min(1.0, (step + 1) / max(config.warmup, 1))
-    progress = min(progress, 1.0)
     if config.schedule == "cosine":
-        return warm * (1 + math.cos(math.pi * progress)) / 2
+        return (1 + math.cos(math.pi * min(progress, 1.0))) / 2
     if config.schedule == "step":
-        return warm * config.step_factor ** (step // steps_per_epoch // config.step_epochs)
-    return warm * (1.0 - progress) ** config.power
+        return config.step_factor ** (step // steps_per_epoch // config.step_epochs)
+    return polynomial(progress, config.power)
 
 
-def new_optimiser(network: nn.Module, config: PointTrainingConfig) -> torch.optim.Optimizer:
-    """SGD with momentum or AdamW; each group holds its own ``peak`` learning rate."""
+def parameter_groups(network: nn.Module, config: PointTrainingConfig) -> list[dict[str, Any]]:
+    """Optimiser groups by decay; each holds its own ``peak`` learning rate."""
     common: dict[str, Any] = {"peak": config.learning_rate, "weight_decay": config.weight_decay}
     if config.optimiser == "sgd":
-        return torch.optim.SGD(
-            [{"params": list(network.parameters()), **common}],
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            dampening=config.dampening,
-        )
+        return [{"params": list(network.parameters()), **common}]
     # a bias of [1, c] is one dimension, as MinkowskiEngine writes it
     flat = [p for p in network.parameters() if max(p.shape, default=1) == p.numel()]
     flat_ids = {id(parameter) for parameter in flat}
     decayed = [p for p in network.parameters() if id(p) not in flat_ids]
-    groups = [{"params": decayed, **common}, {"params": flat, **common, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return [{"params": decayed, **common}, {"params": flat, **common, "weight_decay": 0.0}]
 
 
 def label_weight(labels: Tensor, weights: Tensor) -> Tensor:

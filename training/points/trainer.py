@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from seg3d2d_ros.labels import LabelSpace
-from training.engine.checkpoint import load_checkpoint, newest_checkpoint
-from training.engine.optimisation import class_weights
+from training.engine.optimisation import class_weights, new_optimiser
 from training.engine.settings import ExperimentError
-from training.engine.training_run import RunConfig, TrainingRun
+from training.engine.stored_run import start_from
+from training.engine.training_run import TrainingRun
 from training.points.batches import SceneBatches
 from training.points.evaluation import evaluate_scenes, point_metrics
 from training.points.experiment import PointExperiment, point_experiment_from_mapping
@@ -31,9 +31,9 @@ from training.points.networks.point_network import PointNetwork
 from training.points.networks.registry import build_point_network, build_sampling
 from training.points.optimisation import (
     label_weight,
-    learning_rate_factor,
-    new_optimiser,
+    parameter_groups,
     point_loss,
+    schedule_factor,
 )
 from training.points.sampling.scene_sampling import TrainingBatch
 from training.points.scenes import LabelledScenes
@@ -67,7 +67,7 @@ class PointTrainer(TrainingRun):
         show_progress: bool = True,
     ) -> None:
         config = experiment.training
-        super().__init__(RunConfig.of(config), folder, device, show_progress)
+        super().__init__(config, folder, device, show_progress)
         self.experiment = experiment
         self.training = config
         self.label_space = LabelSpace.load(experiment.label_space)
@@ -77,8 +77,8 @@ class PointTrainer(TrainingRun):
         self.val_scenes = LabelledScenes(root, data.val_split, self.label_space, memory // 4)
         self.sampling = build_sampling(experiment.network.name, experiment.network.sampling)
         self._claim(experiment, point_experiment_from_mapping)
-        network = self._new_network().to(device)
-        self.weights = self._class_weights().to(device)
+        network = self._new_network().to(self.device)
+        self.weights = self._class_weights().to(self.device)
         self.batches = SceneBatches(
             self.train_scenes,
             self.sampling,
@@ -92,21 +92,14 @@ class PointTrainer(TrainingRun):
             loaders=config.loaders,
         )
         self.steps = config.steps or config.epochs * self.batches.steps_per_epoch
-        self._start(network, new_optimiser(network, config))
+        groups = parameter_groups(network, config)
+        self._start(network, new_optimiser(groups, config, config.dampening))
 
     def _new_network(self) -> PointNetwork:
         config = self.experiment.network
         network = build_point_network(config.name, config.config, self.label_space.num_classes)
         if config.start_from:
-            path = newest_checkpoint(Path(config.start_from) / "checkpoints")
-            if path is None:
-                raise ExperimentError(f"network.start_from: {config.start_from} has no checkpoint")
-            try:
-                network.load_state_dict(load_checkpoint(path)["averaged"])
-            except (KeyError, RuntimeError) as error:
-                raise ExperimentError(
-                    f"{path} is of another network than '{config.name}'"
-                ) from error
+            start_from(network, config.start_from, config.name)
         return network
 
     def _class_weights(self) -> Tensor:
@@ -121,8 +114,8 @@ class PointTrainer(TrainingRun):
     def _batches(self, first: int, last: int) -> Iterator[tuple[TrainingBatch, ...]]:
         return self.batches.iterate(first, last)
 
-    def _rate_factor(self) -> float:
-        return learning_rate_factor(
+    def _schedule_factor(self) -> float:
+        return schedule_factor(
             self.training, self.step, self.progress(), self.batches.steps_per_epoch
         )
 
@@ -130,7 +123,7 @@ class PointTrainer(TrainingRun):
         self._begin_step()
         labels = [batch.labels.to(self.device) for batch in batches]
         mine = sum(float(label_weight(each, self.weights)) for each in labels)
-        total = max(self.workers.mean(mine, self.device), 1e-6)
+        total = max(self.workers.mean(mine), 1e-6)
         return self._descend(
             self._loss(batch, truth, total) for batch, truth in zip(batches, labels, strict=True)
         )

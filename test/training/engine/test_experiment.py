@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from training.engine.experiment import (
-    ExperimentError,
     experiment_from_mapping,
     load_experiment,
 )
+from training.engine.settings import ExperimentError
 
 
 def test_shipped_experiments_load(repository):
@@ -43,12 +43,13 @@ def test_overrides(experiment, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.stepz=7", "training has no setting 'stepz'; it has steps"),
+        ("training.stepz=7", "training has no setting 'stepz'; it has max_minutes"),
         ("training.steps=many", "training.steps is 'many', must be of type int"),
         ("training.steps=true", "training.steps is True, must be of type int"),
         ("training.steps=0", "training.steps is 0, must be above 0"),
         ("training.crop=[64]", r"training.crop is \[64\], must be a list of 2"),
         ("training.precision=fp8", "training.precision is 'fp8', must be one of fp32, bf16, fp16"),
+        ("training.encoder_rate=-1", "training.encoder_rate is -1.0, must be at least 0"),
         ("training=3", "training must be a mapping, not 3"),
         ("name.first=a", "'name' is a value, not a section"),
         ("steps", "'steps' is no override"),

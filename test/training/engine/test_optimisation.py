@@ -13,10 +13,11 @@ from training.engine.experiment import TrainingConfig  # noqa: E402
 from training.engine.optimisation import (  # noqa: E402
     AveragedWeights,
     class_weights,
-    learning_rate_factor,
     new_optimiser,
     parameter_groups,
     parsing_loss,
+    polynomial,
+    warm_up,
 )
 
 
@@ -70,11 +71,10 @@ def test_class_weights():
 
 
 def test_schedule():
-    config = TrainingConfig(steps=100, warmup=10, power=0.9)
-    assert learning_rate_factor(config, 0, 0.0) == pytest.approx(0.1)
-    assert learning_rate_factor(config, 9, 0.0) == 1.0
-    assert learning_rate_factor(config, 50, 0.5) == pytest.approx(0.5**0.9)
-    assert learning_rate_factor(config, 100, 1.0) == 0.0
+    assert [warm_up(step, 4) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert warm_up(0, 0) == 1.0
+    assert polynomial(0.5, 0.9) == pytest.approx(0.5**0.9)
+    assert polynomial(0.0, 0.9) == 1.0 and polynomial(1.0, 0.9) == 0.0
 
 
 def test_only_matrices_decay_and_the_encoder_learns_slower():
@@ -101,13 +101,15 @@ def test_optimisers():
     config = TrainingConfig(
         steps=1, optimiser="sgd", momentum=0.5, learning_rate=0.1, weight_decay=0.0
     )
-    optimiser = new_optimiser(network, config)
+    optimiser = new_optimiser(parameter_groups(network, config), config)
     for _ in range(2):
         network.weight.grad = torch.ones(1, 2)
         optimiser.step()
     # velocities 1 and 1.5, times 0.1
     assert torch.allclose(network.weight, torch.full((1, 2), 1 - 0.25))
-    assert isinstance(new_optimiser(network, TrainingConfig(steps=1)), torch.optim.AdamW)
+    config = TrainingConfig(steps=1)
+    optimiser = new_optimiser(parameter_groups(network, config), config)
+    assert isinstance(optimiser, torch.optim.AdamW)
 
 
 def test_averaged_weights_follow_the_recurrence():

@@ -6,7 +6,17 @@ from __future__ import annotations
 
 import shlex
 
-from training.engine.run_folder import record_command, recorded_commands, training_command
+import pytest
+
+from training.engine.experiment import experiment_from_mapping
+from training.engine.run_folder import (
+    claim_folder,
+    record_command,
+    recorded_commands,
+    recorded_settings,
+    training_command,
+)
+from training.engine.settings import ExperimentError
 
 WORDS = ["train", "config/experiments/a.yaml", "--set", "name=two words"]
 
@@ -32,3 +42,27 @@ def test_commands_are_recorded_in_order_and_a_resumed_one_once(tmp_path):
     before, after = "# commit 0123", "# commit 4567-dirty"
     assert recorded_commands(tmp_path) == [before, "a", before, "b 'c d'", after, "b 'c d'"]
     assert [path.name for path in tmp_path.iterdir()] == ["commands.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"[", "is damaged; restore it"),
+        (b"\xff\xfe", "is damaged; restore it"),
+        (b"", "the experiment must be a mapping, not None"),
+        (b"name: x", "setting 'label_space' is missing"),
+    ],
+)
+def test_damaged_settings_are_named_with_their_file(experiment, tmp_path, content, complaint):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ExperimentError, match=rf"^{path}.* {complaint}"):
+        claim_folder(tmp_path, experiment_from_mapping(experiment), experiment_from_mapping)
+
+
+def test_a_claimed_folder_holds_the_settings_and_nothing_else(experiment, tmp_path):
+    wanted = experiment_from_mapping(experiment)
+    claim_folder(tmp_path / "run", wanted, experiment_from_mapping)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+    found = recorded_settings(tmp_path / "run" / "config.yaml", experiment_from_mapping)
+    assert found == wanted

@@ -19,7 +19,8 @@ from training.engine.checkpoint import (  # noqa: E402
     load_checkpoint,
     newest_checkpoint,
 )
-from training.engine.experiment import ExperimentError, experiment_from_mapping  # noqa: E402
+from training.engine.experiment import experiment_from_mapping  # noqa: E402
+from training.engine.settings import ExperimentError  # noqa: E402
 from training.engine.trainer import Trainer  # noqa: E402
 
 
@@ -69,7 +70,7 @@ def test_a_run_starts_from_another(experiment, tmp_path):
     for name, value in second.network.state_dict().items():
         assert torch.equal(value, first.averaged.state[name]), name
     experiment["network"]["config"] = {"width": 16}
-    with pytest.raises(ExperimentError, match="is of another network"):
+    with pytest.raises(CheckpointError, match="is of another network"):
         trainer(experiment, tmp_path / "third")
 
 

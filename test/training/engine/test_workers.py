@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -18,6 +15,8 @@ pytest.importorskip("tensorboard")
 
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint  # noqa: E402
 from training.engine.run_folder import recorded_commands  # noqa: E402
+from training.engine.settings import ExperimentError  # noqa: E402
+from training.engine.workers import own_device  # noqa: E402
 
 GRADIENTS = """
 import json, sys, torch
@@ -33,38 +32,26 @@ mine = network.weight.grad.clone()
 network.zero_grad()
 network(data).square().mean().backward()
 torch.testing.assert_close(mine, network.weight.grad)
-assert workers.agree(float(workers.rank + 5), "cpu") == 5.0
+assert workers.agree(float(workers.rank + 5)) == 5.0
 workers.wait()
+workers.part()
+assert not torch.distributed.is_initialized()
 """
 
 
-def torchrun(repository, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    return subprocess.run(
-        [*command, "--nproc-per-node=2", *arguments],
-        cwd=repository,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def test_averaged_gradients_are_those_of_the_joint_batch(repository, tmp_path):
+def test_averaged_gradients_are_those_of_the_joint_batch(torchrun, tmp_path):
     script = tmp_path / "gradients.py"
     script.write_text(GRADIENTS)
-    done = torchrun(repository, str(script))
+    done = torchrun(str(script))
     assert done.returncode == 0, done.stderr
 
 
-def test_two_processes_make_one_run(repository, experiment, tmp_path):
+def test_two_processes_make_one_run(torchrun, experiment, tmp_path, capsys):
     pytest.importorskip("open3d")  # the command line also offers rendering
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(experiment))
     folder = tmp_path / "run"
-    done = torchrun(repository, "-m", "training", "train", str(path), "--out", str(folder))
+    done = torchrun("-m", "training", "train", str(path), "--out", str(folder))
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "metrics.json").read_text())["steps"] == 4
     assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 4
@@ -74,3 +61,17 @@ def test_two_processes_make_one_run(repository, experiment, tmp_path):
         "torchrun --standalone --nproc-per-node 2 -m training train "
         + shlex.join([str(path), "--out", str(folder)])
     ]
+    # one alone would go on with other batches
+    from training.__main__ import main
+
+    assert main(["train", str(path), "--out", str(folder)]) == 1
+    assert "holds a run of 2 processes and this is one of 1" in capsys.readouterr().err
+
+
+def test_each_process_has_a_gpu_of_its_own():
+    several = {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1"}
+    assert own_device("cuda", several) == "cuda:1"
+    assert own_device("cpu", several) == "cpu"
+    assert own_device("cuda", {}) == "cuda" and own_device("cuda:1", {}) == "cuda:1"
+    with pytest.raises(ExperimentError, match="cuda:1 is one GPU for 4 processes"):
+        own_device("cuda:1", several)

@@ -79,12 +79,15 @@ def test_overrides(point_experiment, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.stepz=7", "training has no setting 'stepz'; it has steps"),
+        ("training.stepz=7", "training has no setting 'stepz'; it has max_minutes"),
         ("training.epochs=3", "one of them must be above 0 and the other 0"),
         ("training.steps=0", "one of them must be above 0 and the other 0"),
         ("training.schedule=linear", "training.schedule is 'linear', must be one of poly, cosine"),
         ("training.batch=0", "training.batch is 0, must be above 0"),
         ("training.ema=1.0", "training.ema is 1.0, must be from 0 to below 1"),
+        ("training.dampening=2", "training.dampening is 2.0, must be from 0 to 1"),
+        ("training.step_factor=-1", "training.step_factor is -1.0, must be above 0"),
+        ("training.loaders=100000", "training.loaders is 100000, must be at most 1024"),
         ("augmentation.elastic=[[1]]", r"augmentation.elastic is \[1\], must be a list of 2"),
         ("augmentation.elastic=3", "augmentation.elastic is 3, must be a list"),
         ("data.memory_mb=-1", "data.memory_mb is -1, must not be below 0"),
@@ -101,8 +104,12 @@ def test_mistakes_are_named(point_experiment, tmp_path, override, message):
     ("override", "message"),
     [
         ("network.name=pointnet", "there is no 3D network 'pointnet'; there are"),
-        ("network.sampling.voxels=1", "sampling of 3D network 'res16unet14a'.*'voxels'"),
-        ("network.sampling.voxel_size=0", "voxel_size is 0, it must be a length"),
+        (
+            "network.sampling.voxels=1",
+            "3D network 'res16unet14a': sampling has no setting 'voxels'",
+        ),
+        ("network.sampling.voxel_size=0", "voxel_size is 0.0, it must be a length"),
+        ("network.sampling.point_cap=300.5", "sampling.point_cap is 300.5, must be of type int"),
     ],
 )
 def test_networks_and_samplings_are_checked(point_experiment, tmp_path, override, message):

@@ -95,11 +95,22 @@ def test_mistakes_are_one_sentence_each(run_folder, prepared, tmp_path, capsys):
     assert "device 'cuda:99' can't be had" in sentence(
         capsys, "evaluate", run_folder, prepared, "--device", "cuda:99"
     )
+    (tmp_path / "remarks.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(SystemExit):
+        main(["points", "export", str(run_folder), "model", "--remarks", f"{tmp_path}/remarks.md"])
+    assert "remarks.md is no text in UTF-8" in capsys.readouterr().err
+    checkpoint = run_folder / "checkpoints" / "step_0000002.pt"
+    state = torch.load(checkpoint, weights_only=True)
+    torch.save(state | {"averaged": 3}, checkpoint)
+    assert "is of another network than that" in sentence(capsys, "evaluate", run_folder, prepared)
+    torch.save(state, checkpoint)
     config = run_folder / "config.yaml"
     mapping = yaml.safe_load(config.read_text())
     mapping["network"]["config"]["conv1_kernel_size"] = 5
     config.write_text(yaml.safe_dump(mapping))
-    assert "does not fit the network of" in sentence(capsys, "evaluate", run_folder, prepared)
+    assert "is of another network than that of" in sentence(
+        capsys, "evaluate", run_folder, prepared
+    )
     config.write_text("[")
     assert "config.yaml is damaged" in sentence(capsys, "evaluate", run_folder, prepared)
 

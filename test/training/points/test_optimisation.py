@@ -16,15 +16,15 @@ from training.points.experiment import PointTrainingConfig  # noqa: E402
 from training.points.networks.registry import build_point_network  # noqa: E402
 from training.points.optimisation import (  # noqa: E402
     label_weight,
-    learning_rate_factor,
-    new_optimiser,
+    parameter_groups,
     point_loss,
+    schedule_factor,
 )
 
 
 def factor(step, progress, steps_per_epoch=10, **settings):
     config = PointTrainingConfig(steps=100, **settings)
-    return learning_rate_factor(config, step, progress, steps_per_epoch)
+    return schedule_factor(config, step, progress, steps_per_epoch)
 
 
 def test_poly_is_the_published_power():
@@ -44,17 +44,13 @@ def test_cosine_falls_by_half_a_period():
     assert factor(0, 1.0, schedule="cosine") == pytest.approx(0.0)
 
 
-def test_the_rate_warms_up_linearly():
-    assert [factor(step, 0.0, warmup=4) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
-
-
 def test_adamw_spares_biases_of_any_shape_and_sgd_nothing():
     network = build_point_network("res16unet14a", {}, 20)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
 
     def decays(optimiser):
         config = PointTrainingConfig(steps=1, optimiser=optimiser, weight_decay=0.1)
-        groups = new_optimiser(network, config).param_groups
+        groups = parameter_groups(network, config)
         assert sum(len(group["params"]) for group in groups) == len(names)
         return {names[id(p)]: g["weight_decay"] for g in groups for p in g["params"]}
 

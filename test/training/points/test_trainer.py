@@ -124,7 +124,7 @@ def test_a_run_starts_from_another(point_experiment, tmp_path):
     second = trainer(point_experiment, tmp_path / "second")
     assert_same(second.network.state_dict(), first.averaged.state)
     point_experiment["network"]["config"]["conv1_kernel_size"] = 5
-    with pytest.raises(ExperimentError, match="is of another network"):
+    with pytest.raises(CheckpointError, match="is of another network"):
         trainer(point_experiment, tmp_path / "third")
 
 

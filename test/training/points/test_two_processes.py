@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -48,20 +45,6 @@ assert (metrics is not None) == whole.workers.leads and whole.step == 2
 """
 
 
-def torchrun(repository, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    return subprocess.run(
-        [*command, "--nproc-per-node=2", *arguments],
-        cwd=repository,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.fixture
 def experiment_file(point_experiment, tmp_path):
     point_experiment["training"] |= {"steps": 2, "evaluate_every": 0, "class_balance": 0.5}
@@ -71,14 +54,12 @@ def experiment_file(point_experiment, tmp_path):
 
 
 def test_gradients_of_two_processes_are_those_of_the_joined_batch_and_make_one_run(
-    repository, experiment_file, tmp_path
+    torchrun, experiment_file, tmp_path
 ):
     script = tmp_path / "gradients.py"
     script.write_text(GRADIENTS)
     folder = tmp_path / "whole"
-    done = torchrun(
-        repository, str(script), str(experiment_file), str(tmp_path / "run"), str(folder)
-    )
+    done = torchrun(str(script), str(experiment_file), str(tmp_path / "run"), str(folder))
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "metrics.json").read_text())["steps"] == 2
     assert load_checkpoint(newest_checkpoint(folder / "checkpoints"))["step"] == 2

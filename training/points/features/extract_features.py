@@ -21,7 +21,7 @@ from training.data.manifest import (
     known_label_ids,
     read_scans,
 )
-from training.engine.components import check_device
+from training.engine.device import check_device
 from training.points.features.extraction_report import ExtractedScene, ExtractionReport
 from training.points.features.features_description import (
     SCENES,

@@ -46,10 +46,11 @@ class PointWeb(PointNetwork):
         super().__init__()
         if num_classes < 1 or feature_channels < 1:
             raise PointNetworkError("PointWeb needs at least one class and one feature channel")
-        if len(centroids) != 4 or min(centroids[:-1]) < NEIGHBOURS or centroids[-1] < 3:
+        few = len(centroids) != 4 or min(centroids[:-1]) < NEIGHBOURS or centroids[-1] < 3
+        if few or any(type(kept) is not int for kept in centroids):
             raise PointNetworkError(
-                f"PointWeb's centroids are {list(centroids)}: four numbers are needed, at least "
-                f"{NEIGHBOURS} and the last at least 3"
+                f"PointWeb's centroids are {list(centroids)}: four whole numbers are needed, at "
+                f"least {NEIGHBOURS} and the last at least 3"
             )
         self.num_classes, self.feature_channels = num_classes, feature_channels
         c = feature_channels

@@ -10,6 +10,7 @@ from functools import partial
 from inspect import signature
 from typing import Any
 
+from training.engine.settings import build_section
 from training.points.networks.point_network import PointNetwork, PointNetworkError
 from training.points.networks.pointweb import PointWeb
 from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet
@@ -89,6 +90,6 @@ def build_sampling(name: str, settings: Mapping[str, Any]) -> SceneSampling:
     """
     kind = point_network_kind(name)
     try:
-        return kind.sampling(**settings)
-    except (TypeError, ValueError) as error:
+        return build_section(kind.sampling, settings, "sampling")
+    except ValueError as error:
         raise PointNetworkError(f"sampling of 3D network '{name}': {error}") from error

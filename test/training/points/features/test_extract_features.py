@@ -21,7 +21,7 @@ pytest.importorskip("safetensors")
 from training.data.labelled_frames import DatasetError  # noqa: E402
 from training.data.manifest import read_scans, write_scans  # noqa: E402
 from training.data.scan import Scan, read_ply, write_ply  # noqa: E402
-from training.engine.experiment import ExperimentError  # noqa: E402
+from training.engine.settings import ExperimentError  # noqa: E402
 from training.points.features.array_file import PointFeaturesError  # noqa: E402
 from training.points.features.extract_features import extract_features  # noqa: E402
 from training.points.features.features_folder import PointFeatures  # noqa: E402

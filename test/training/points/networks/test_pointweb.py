@@ -320,6 +320,7 @@ def test_other_channels_are_refused():
         {"feature_channels": 0},
         {"centroids": [1024, 256, 64]},
         {"centroids": [1024, 256, 31, 16]},
+        {"centroids": [64, 64, 64, 3.5]},
         {"centroids": [1024, 256, 64, 2]},
         {"depth": 3},
     ],

@@ -249,6 +249,9 @@ def test_what_blocks_say_of_a_point_is_averaged():
         {"block_size": float("inf")},
         {"num_points": 0},
         {"blocks_at_once": 0},
+        {"blocks_at_once": 2.5},
+        {"num_points": 64.5},
+        {"colors": 1},
         {"voxel_size": 0.05},
     ],
 )

@@ -264,7 +264,9 @@ def test_no_points_and_no_samples_are_refused():
         ({"voxel_size": math.nan}, "voxel_size is nan"),
         ({"point_cap": 0}, "point_cap is 0"),
         ({"crop_m": -1.0}, "crop_m is -1.0"),
-        ({"positions": True}, "positions is True, it must be of none, voxels, metres"),
+        ({"positions": "feet"}, "positions is feet, it must be of none, voxels, metres"),
+        ({"positions": True}, "sampling.positions is True, must be of type str"),
+        ({"point_cap": 1.5}, "sampling.point_cap is 1.5, must be of type int"),
         ({"crop": 1.0}, "crop"),
     ],
 )
