@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from seg3d2d_ros.evaluation_report import EvaluatedFrames  # noqa: E402
-from seg3d2d_ros.labels import LabelSpace  # noqa: E402
-from training.points import evaluation_run  # noqa: E402
-from training.points.cloud import UNLABELED, LabelledCloud  # noqa: E402
+from seg3d2d_ros.evaluation_report import EvaluatedFrames
+from seg3d2d_ros.labels import LabelSpace
+from training.points import evaluation_run
+from training.points.cloud import UNLABELED, LabelledCloud
 
 
 def test_only_scenes_that_the_report_keeps_are_drawn(prepared, monkeypatch):
