@@ -42,8 +42,9 @@ WANTED_RATIO = 2.0
 LARGE = 100_000
 LARGEST_DIFFERENCE = 1e-4
 """Of outputs, which are of the order of 1."""
-LARGEST_GRADIENT_DIFFERENCE = 1e-3
-"""Of gradients, as a part of their norm; both engines sum in float32, in different orders."""
+LAYER_GRADIENTS, NETWORK_GRADIENTS = 1e-5, 1e-2
+"""Largest differences of gradients, as parts of their norm. Batch norm of few coarse voxels amplifies
+rounding: on 6000 voxels each engine's gradients of Res16UNet34C are 1.3e-2 from double precision."""
 ROOMS = {0.05: ("classroom", 1), 0.02: ("bedroom", 0)}
 """By the size of voxels, metres: kind and seed."""
 QUICK_ROOM = ("bathroom", 0)
@@ -185,7 +186,7 @@ def measure_network(
             limit = LARGEST_DIFFERENCE
         else:
             difference = relative_difference(*map(gradients, networks.values()))
-            limit = LARGEST_GRADIENT_DIFFERENCE
+            limit = NETWORK_GRADIENTS
         values = take_turns(runs, arguments.rounds)
         if kind == "step":
             for engine in ENGINES:
@@ -230,7 +231,7 @@ def measure_layer(report: Report, channels: int, scene: str, voxels: Tensor, rou
         if kind == "forward":
             difference, limit = float((first[0][0] - first[1][0]).abs().max()), LARGEST_DIFFERENCE
         else:
-            difference, limit = relative_difference(*first), LARGEST_GRADIENT_DIFFERENCE
+            difference, limit = relative_difference(*first), LAYER_GRADIENTS
         report.require(f"difference, {what}, {scene}, {kind}", difference, at_most=limit)
         add_row(report, what, scene, voxels, kind, difference, take_turns(runs, rounds))
 
