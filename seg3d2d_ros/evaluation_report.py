@@ -65,6 +65,13 @@ class EvaluatedFrames:
         self.chosen: list[EvaluatedFrame] = []
         self.worst: list[EvaluatedFrame] = []
 
+    def keeps(self, index: int, accuracy: float | None) -> bool:
+        """Whether a frame of this number and accuracy, None without a label, would be kept now."""
+        return index in self._shown or (accuracy is not None and self._is_worst(accuracy))
+
+    def _is_worst(self, accuracy: float) -> bool:
+        return len(self.worst) < self._limit or accuracy < self.worst[-1].accuracy
+
     def add(
         self,
         index: int,
@@ -83,7 +90,7 @@ class EvaluatedFrames:
         labelled = truth < self._label_space.num_classes
         right = float((truth == predicted)[labelled].mean()) if labelled.any() else 1.0
         right = right if accuracy is None else accuracy
-        is_worst = len(self.worst) < self._limit or right < self.worst[-1].accuracy
+        is_worst = self._is_worst(right)
         if index not in self._shown and not is_worst:
             return
         frame = EvaluatedFrame(name, right, self._picture(image, truth, predicted))

@@ -49,6 +49,12 @@ def test_the_chosen_and_the_worst_frames_are_kept(evaluated):
     assert found == [("room/4", 0.3), ("room/2", 0.5)]
 
 
+def test_it_says_beforehand_what_it_would_keep(evaluated):
+    _, frames = evaluated
+    asked = [(1, None), (3, 1.0), (6, 0.49), (6, 0.51), (6, None)]
+    assert [frames.keeps(*each) for each in asked] == [True, True, True, False, False]
+
+
 def test_frames_without_labels_are_not_the_worst():
     frames = EvaluatedFrames(SPACE)
     unlabeled = np.full((30, 40), 255, np.uint8)

@@ -44,8 +44,8 @@ class PointAugmentationConfig:
         color_shift_chance: of a shift.
         color_jitter: standard deviation of the noise of each colour, as a part of 255.
         color_jitter_chance: of noise.
-        dropout: part of a sample's voxels that is left out; 0 for networks that take blocks of a
-            fixed number of points.
+        dropout: part of a sample's voxels that is left out, where enough to learn from stays; 0 for
+            networks that take blocks of a fixed number of points.
         dropout_chance: of leaving any out.
     """
 

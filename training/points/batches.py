@@ -21,6 +21,8 @@ _MOST_SCENES_TRIED = 100
 class SceneBatches:
     """Augmented batches; every epoch is a new permutation of all its samples' scenes.
 
+    Nothing is dropped from a sample of which too little to learn from would stay.
+
     Args:
         scenes: what to train on.
         sampling: the network's.
@@ -80,7 +82,9 @@ class SceneBatches:
             cloud = augment(self.scenes.load(index), self.config, rng)
             drawn = self.sampling.draw(cloud, rng)
             if drawn is not None:
-                return drop(drawn, self.config, rng)
+                dropped = drop(drawn, self.config, rng)
+                kept_enough = dropped is drawn or self.sampling.can_be_learned(dropped)
+                return dropped if kept_enough else drawn
         raise CloudError(
             f"{tried} scenes of the split '{self.scenes.split}' of {self.scenes.folder} have too "
             "few points, or none with a class, to draw a training sample from; check "

@@ -87,13 +87,15 @@ def _show(
     predicted: npt.NDArray[np.int64],
     unlabeled: int,
 ) -> None:
+    labelled = cloud.labels != UNLABELED
+    right = float((cloud.labels == predicted)[labelled].mean()) if labelled.any() else None
+    if not pictures.keeps(index, right):
+        return
     seen = seen_points(cloud.points)
     empty = seen < 0
     image = cloud.colors[seen].astype(np.uint8)
     image[empty] = _WHITE
-    truth = np.where(cloud.labels == UNLABELED, unlabeled, cloud.labels)
-    labelled = cloud.labels != UNLABELED
-    right = float((truth == predicted)[labelled].mean()) if labelled.any() else None
+    truth = np.where(labelled, cloud.labels, unlabeled)
     pictures.add(
         index,
         name,

@@ -55,6 +55,12 @@ def write_prepared(folder, splits):
 
 
 @pytest.fixture
+def prepare(tmp_path):
+    """Makes a prepared folder of scans by scene by split."""
+    return lambda splits: write_prepared(tmp_path / "prepared", splits)
+
+
+@pytest.fixture
 def prepared(tmp_path):
     """A prepared folder of three train scenes and one val scene."""
     splits = {

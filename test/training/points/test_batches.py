@@ -10,9 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from seg3d2d_ros.labels import LabelSpace  # noqa: E402
+from training.data.scan import Scan  # noqa: E402
 from training.points.augmentation import PointAugmentationConfig  # noqa: E402
 from training.points.batches import SceneBatches  # noqa: E402
-from training.points.cloud import CloudError  # noqa: E402
+from training.points.cloud import UNLABELED, CloudError  # noqa: E402
 from training.points.sampling.blocks import BlockSampling  # noqa: E402
 from training.points.sampling.voxels import VoxelSampling  # noqa: E402
 from training.points.scenes import LabelledScenes  # noqa: E402
@@ -25,9 +26,9 @@ def scenes(prepared):
     return LabelledScenes(prepared, "train", LabelSpace.load(prepared / "label_space.yaml"))
 
 
-def batches(scenes, sampling=SAMPLING, **settings):
+def batches(scenes, sampling=SAMPLING, config=None, **settings):
     settings = {"batch": 2, "accumulate": 1, "seed": 4} | settings
-    return SceneBatches(scenes, sampling, PointAugmentationConfig(), **settings)
+    return SceneBatches(scenes, sampling, config or PointAugmentationConfig(), **settings)
 
 
 def assert_equal(one, other):
@@ -81,3 +82,39 @@ def test_processes_and_accumulation_divide_one_stream_of_samples(scenes):
 def test_scenes_with_too_few_points_are_named(scenes):
     with pytest.raises(CloudError, match="3 scenes of the split 'train' of .* too few points"):
         batches(scenes, BlockSampling()).at(0)
+
+
+def scan_of(points, labels):
+    return Scan(
+        np.array(points, np.float32),
+        np.full((len(points), 3), 90, np.uint8),
+        np.array(labels, np.uint16),
+    )
+
+
+def test_a_sample_keeps_all_where_too_little_to_learn_from_would_stay(prepare):
+    line = [[0.3 * k, 0, 0] for k in range(40)]
+    scans = {
+        "two points": scan_of([[0, 0, 0], [5, 0, 0]], [0, 1]),
+        # one point, and so one of the two voxels at the coarsest stride
+        "far from the others": scan_of([[9, 0, 0], *line[:8]], [0] * 9),
+        "one with a class": scan_of(line, [0] + [255] * 39),
+    }
+    folder = prepare({"train": scans})
+    scenes = LabelledScenes(folder, "train", LabelSpace.load(folder / "label_space.yaml"))
+    settings = {"elastic": (), "dropout_chance": 1.0}
+    dropping, whole = (
+        batches(scenes, config=PointAugmentationConfig(**settings, dropout=part), batch=1)
+        for part in (0.5, 0.0)
+    )
+    shorter = 0
+    for sample in range(30):
+        drawn, undropped = dropping._draw(sample), whole._draw(sample)
+        assert SAMPLING.can_be_learned(drawn)
+        assert len(drawn) in (len(undropped), len(undropped) // 2)
+        if len(drawn) == len(undropped):
+            assert np.array_equal(drawn.points, undropped.points)
+        shorter += len(drawn) < len(undropped)
+        assert bool((dropping.at(sample)[0].labels != UNLABELED).any())
+    # half of the samples of two scenes in three, about
+    assert 4 < shorter < 16

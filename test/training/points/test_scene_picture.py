@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+import tracemalloc
 
+import numpy as np
+import pytest
+
+from training.points import scene_picture
 from training.points.scene_picture import seen_points
 
 
@@ -34,3 +39,41 @@ def test_one_point_is_a_dot():
     seen = seen_points(np.array([[1, 2, 3]], np.float32))
     assert (seen == 0).sum() == 9
     assert set(seen.ravel()) == {-1, 0}
+
+
+def seen_point_by_point(points, side):
+    """The same view, dot by dot from the farthest point to the nearest."""
+    turn, lean = math.radians(20), math.radians(30)
+    shown = np.flatnonzero(points[:, 2] <= np.percentile(points[:, 2], 1) + 1.9)
+    x, y, z = points[shown].astype(np.float64).T
+    across = x * math.cos(turn) - y * math.sin(turn)
+    along = x * math.sin(turn) + y * math.cos(turn)
+    down = -(along * math.cos(lean) + z * math.sin(lean))
+    height = z * math.cos(lean) - along * math.sin(lean)
+    scale = (side - 9) / max(np.ptp(across), np.ptp(down))
+    columns = ((across - across.min()) * scale).astype(int) + 4
+    rows = ((down - down.min()) * scale).astype(int) + 4
+    picture = np.full((rows.max() + 5, columns.max() + 5), -1)
+    for k in np.argsort(height, kind="stable"):
+        picture[rows[k] - 1 : rows[k] + 2, columns[k] - 1 : columns[k] + 2] = shown[k]
+    return picture
+
+
+@pytest.mark.parametrize("chunk", [7, 500, 2**18])
+def test_each_pixel_shows_the_nearest_of_the_points_whose_dots_reach_it(monkeypatch, chunk):
+    monkeypatch.setattr(scene_picture, "_CHUNK", chunk)
+    rng = np.random.default_rng(0)
+    points = (rng.random((2000, 3)) * [4, 3, 2.6]).astype(np.float32)
+    # points at one place are equally near
+    points = np.concatenate([points, points[::3], grid(0.5)])
+    assert np.array_equal(seen_points(points, 90), seen_point_by_point(points, 90))
+
+
+def test_a_large_scene_takes_little_memory():
+    points = (np.random.default_rng(0).random((1_500_000, 3)) * [9, 9, 2]).astype(np.float32)
+    tracemalloc.start()
+    try:
+        seen_points(points)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

@@ -257,7 +257,6 @@ class _Pairs:
         self.step = max(1, (_CACHED if on_cpu else _CACHED_ELSEWHERE) // numbers)
         length = -(-n // _SEGMENTS)
         self.segments = [range(k, min(k + length, n)) for k in range(0, n, length)]
-        self.run = run_each if on_cpu else lambda function, items: [function(i) for i in items]
 
     def accumulate(self, function: Callable[[Tensor, slice], tuple[Tensor, ...]]) -> Any:
         """Call a function with h [pairs, K] of some rows, and add up what it returns, in double."""
@@ -273,7 +272,7 @@ class _Pairs:
                     total.add_(result)
             return totals
 
-        by_segment = self.run(over_segment, self.segments)
+        by_segment = run_each(over_segment, self.segments, self.p.device)
         return [torch.stack(parts).sum(0) for parts in zip(*by_segment, strict=True)]
 
     def _hidden(self, rows: slice) -> Tensor:

@@ -106,6 +106,10 @@ class BlockSampling(SceneSampling[Block]):
             room.places(cloud.points[rows]),
         )
 
+    def can_be_learned(self, sample: Block) -> bool:
+        """Whether a block has as many points as each."""
+        return len(sample) == self.num_points
+
     def batch(self, samples: Sequence[Block]) -> TrainingBatch:
         """Points [B, num_points, 3] and features [B, num_points, 6 or 3] of blocks."""
         points, features = zip(

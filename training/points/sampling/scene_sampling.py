@@ -59,8 +59,12 @@ class SceneSampling(ABC, Generic[Sample]):
     def draw(self, cloud: LabelledCloud, rng: Generator) -> Sample | None:
         """Points of one training sample, from an augmented scene; None where there are too few.
 
-        What chance there is comes from `rng` alone.
+        What chance there is comes from `rng` alone. What is drawn :meth:`can_be_learned`.
         """
+
+    @abstractmethod
+    def can_be_learned(self, sample: Sample) -> bool:
+        """Whether a network can be trained on a sample, be it alone in its batch."""
 
     @abstractmethod
     def batch(self, samples: Sequence[Sample]) -> TrainingBatch:

@@ -128,8 +128,7 @@ class VoxelSampling(SceneSampling):
     def draw(self, cloud: LabelledCloud, rng: Generator) -> LabelledCloud | None:
         """Points of one training sample: one for each voxel; its class is the voxel's.
 
-        None where a scene has no point with a class, or is so small that it is one voxel at the
-        coarsest stride, which batch norm cannot be trained on.
+        None where that is no sample that :meth:`can_be_learned`.
 
         Raises:
             CloudError: if the scene is larger than the range of voxels.
@@ -152,9 +151,17 @@ class VoxelSampling(SceneSampling):
             nearest = np.argsort(distance, kind="stable")[: self.point_cap]
             sample = sample.take(np.sort(nearest))
             voxels = voxelise(sample.points, self.voxel_size)
-        if voxels.coarse < _FEWEST_COARSE_VOXELS or bool((sample.labels == UNLABELED).all()):
-            return None
-        return sample
+        return sample if _enough(voxels, sample.labels) else None
+
+    def can_be_learned(self, sample: LabelledCloud) -> bool:
+        """Whether a sample has a class, and two voxels or more at the coarsest stride.
+
+        Batch norm cannot be trained on one.
+
+        Raises:
+            CloudError: if the sample is larger than the range of voxels, or has no point.
+        """
+        return _enough(voxelise(sample.points, self.voxel_size), sample.labels)
 
     def batch(self, samples: Sequence[LabelledCloud]) -> TrainingBatch:
         """Inputs of the network: voxels int32 [n, 4] and features float32 [n, 3 or 6].
@@ -206,6 +213,10 @@ class VoxelSampling(SceneSampling):
         else:
             return torch.from_numpy(values)
         return torch.from_numpy(np.concatenate([values, places.astype(np.float32)], 1))
+
+
+def _enough(voxels: SceneVoxels, labels: npt.NDArray[np.int64]) -> bool:
+    return voxels.coarse >= _FEWEST_COARSE_VOXELS and bool((labels != UNLABELED).any())
 
 
 def _numbered(coordinates: npt.NDArray[np.int64], scene: int) -> Tensor:

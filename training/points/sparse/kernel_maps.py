@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from training.points.own_threads import run_each, run_undivided
 from training.points.sparse.packed_voxels import pack_offset
 from training.points.sparse.row_chunks import RowChunk, divide_rows
-from training.points.sparse.side_by_side import one_thread, side_by_side
 from training.points.sparse.voxel_pyramid import kernel_offsets
 
 _NO_KEY = 2**63 - 1
@@ -72,8 +71,9 @@ class KernelMap:
     @functools.cached_property
     def chunks(self) -> tuple[RowChunk, ...]:
         """The pairs of input and output rows."""
-        with one_thread(self.neighbours.device):
-            return divide_rows(self.neighbours, self.inputs)
+        return run_undivided(
+            lambda: divide_rows(self.neighbours, self.inputs), self.neighbours.device
+        )
 
     @property
     def transposed_chunks(self) -> tuple[RowChunk, ...]:
@@ -83,8 +83,7 @@ class KernelMap:
     @functools.cached_property
     def transposed(self) -> KernelMap:
         """The map with inputs and outputs exchanged, same offsets."""
-        with one_thread(self.neighbours.device):
-            return self._transpose()
+        return run_undivided(self._transpose, self.neighbours.device)
 
     def _transpose(self) -> KernelMap:
         offsets, outputs = torch.nonzero(self.neighbours < self.inputs, as_tuple=True)
@@ -110,19 +109,18 @@ def build_kernel_map(
     # z is the lowest part of a key and changes slowest among the offsets
     lines = list(enumerate((kernel_offsets(kernel_size)[: kernel_size**2] * step).tolist()))
 
-    def search(part: Sequence[tuple[int, list[int]]], _: int) -> None:
-        for number, (x, y, z) in part:
-            place = torch.searchsorted(inputs.keys, outputs.keys + pack_offset(x, y, z))
-            for layer in range(kernel_size):
-                wanted = outputs.keys + pack_offset(x, y, z + layer * step)
-                there = keys[place] == wanted
-                found[number + layer * kernel_size**2] = torch.where(there, place, count)
-                # in the order of the keys a voxel is followed by its neighbour along z
-                place += there
+    def search(line: tuple[int, list[int]]) -> None:
+        number, (x, y, z) = line
+        place = torch.searchsorted(inputs.keys, outputs.keys + pack_offset(x, y, z))
+        for layer in range(kernel_size):
+            wanted = outputs.keys + pack_offset(x, y, z + layer * step)
+            there = keys[place] == wanted
+            found[number + layer * kernel_size**2] = torch.where(there, place, count)
+            # in the order of the keys a voxel is followed by its neighbour along z
+            place += there
 
-    side_by_side(lines, keys.device, search)
-    with one_thread(keys.device):
-        neighbours = _by_row(found, inputs, outputs)
+    run_each(search, lines, keys.device)
+    neighbours = run_undivided(lambda: _by_row(found, inputs, outputs), keys.device)
     return KernelMap(neighbours, count, inputs is outputs and kernel_size % 2 == 1)
 
 

@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from training.points.own_threads import parts_of, run_each
 from training.points.sparse.kernel_maps import KernelMap
 from training.points.sparse.row_chunks import RowChunk
-from training.points.sparse.side_by_side import count_parts, side_by_side
 
 
 def convolve_by_map(features: Tensor, kernel: Tensor, kernel_map: KernelMap) -> Tensor:
@@ -89,7 +89,7 @@ def gather_multiply_sum(features: Tensor, kernel: Tensor, chunks: Sequence[RowCh
     output = features.new_empty(chunks[-1].stop, kernel.shape[2])
     weights = kernel.unbind(0)
 
-    def work(part: Sequence[RowChunk], _: int) -> None:
+    def work(part: Sequence[RowChunk]) -> None:
         largest = max(map(len, part))
         gathered = features.new_empty(largest, kernel.shape[1])
         products = features.new_empty(largest, kernel.shape[2])
@@ -98,7 +98,7 @@ def gather_multiply_sum(features: Tensor, kernel: Tensor, chunks: Sequence[RowCh
             _multiply(gathered, weights, products, chunk)
             _sum(products, output, chunk)
 
-    side_by_side(chunks, features.device, work)
+    run_each(work, parts_of(chunks, features.device), features.device)
     return output
 
 
@@ -115,14 +115,14 @@ def _backward(
     """
     chunks = kernel_map.transposed_chunks
     by_features = None if weights is None else torch.empty_like(features)
-    partial = []
-    if sums is not None:
-        partial = [torch.zeros_like(sums) for _ in range(count_parts(chunks, features.device))]
+    parts = parts_of(chunks, features.device)
+    partial = [] if sums is None else [torch.zeros_like(sums) for _ in parts]
     order = range(kernel_map.offsets)
     if kernel_map.symmetric:
         order = order[::-1]
 
-    def work(part: Sequence[RowChunk], number: int) -> None:
+    def work(number: int) -> None:
+        part = parts[number]
         largest = max(map(len, part))
         gathered = gradient.new_empty(largest, gradient.shape[1])
         # of the features first what is gathered, then the products of the gradient
@@ -136,7 +136,7 @@ def _backward(
                 _multiply(gathered, [weights[k] for k in order], inputs, chunk)
                 _sum(inputs, by_features, chunk)
 
-    side_by_side(chunks, features.device, work)
+    run_each(work, range(len(parts)), features.device)
     if sums is not None:
         for of_part in partial:
             sums.add_(of_part)

@@ -58,6 +58,13 @@ def test_a_block_is_the_column_around_a_point_with_its_points_colours_and_labels
     assert np.abs(ROOM.points[:, :2] - centers[0]).max(1).min() < 1e-5  # it is one of the points
 
 
+def test_a_block_of_fewer_points_cannot_be_learned():
+    sampling = BlockSampling(num_points=500)
+    block = sampling.draw(ROOM, np.random.default_rng(1))
+    assert sampling.can_be_learned(block)
+    assert not sampling.can_be_learned(block.take(np.arange(499)))
+
+
 def test_blocks_are_around_points_drawn_evenly_and_cover_their_column_evenly():
     sampling, rng = BlockSampling(num_points=256), np.random.default_rng(2)
     blocks = [sampling.draw(ROOM, rng) for _ in range(300)]

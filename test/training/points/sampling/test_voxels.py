@@ -203,6 +203,16 @@ def test_what_no_batch_norm_can_be_trained_on_is_not_drawn():
     assert bool(torch.isfinite(network(*sampling.batch([sample]).inputs).logits).all())
 
 
+def test_a_sample_can_be_learned_with_a_class_and_two_voxels_at_the_coarsest_stride():
+    sampling = VoxelSampling(voxel_size=0.1)
+    points = np.array([[0, 0, 0], [1.5, 0, 0], [1.7, 0, 0]], np.float32)
+    sample = LabelledCloud(points, points, np.array([UNLABELED, 1, UNLABELED]))
+    assert sampling.can_be_learned(sample)
+    assert sampling.can_be_learned(sample.take([1, 2]))
+    assert not sampling.can_be_learned(sample.take([0, 1]))
+    assert not sampling.can_be_learned(sample.take([0, 2]))
+
+
 def test_a_scene_without_classes_is_not_drawn():
     cloud = room()
     cloud = LabelledCloud(cloud.points, cloud.colors, np.full_like(cloud.labels, UNLABELED))
