@@ -13,7 +13,11 @@ from typing import Any, Protocol, TypeVar
 import yaml
 
 from seg3d2d_ros.atomic_file import write_file
+from training.engine.checkpoint import newest_checkpoint
 from training.engine.settings import ExperimentError, differences
+
+CONFIG = "config.yaml"
+COMMANDS = "commands.txt"
 
 
 class Settings(Protocol):
@@ -49,33 +53,57 @@ def recorded_settings(path: Path, read: Callable[[Mapping[str, Any]], Experiment
         raise ExperimentError(f"{path}: {error}") from error
 
 
-def claim_folder(
+def check_folder(
     folder: Path, experiment: Settings, read: Callable[[Mapping[str, Any]], Settings]
 ) -> None:
-    """Write an experiment's ``config.yaml``, or check that the folder's is the same.
+    """Whether a folder is free for an experiment's run, or holds one with the same settings.
 
     Args:
-        folder: of the run, made if absent.
+        folder: of the run.
         experiment: whose run it shall be.
         read: an experiment of that kind from its mapping.
 
     Raises:
         ExperimentError: if the folder holds a run with other settings, or they are damaged.
-        OSError: if it can't be written.
     """
-    path = folder / "config.yaml"
-    wanted = experiment.to_mapping()
+    path = folder / CONFIG
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_file(path, yaml.safe_dump(wanted, sort_keys=False).encode())
         return
     # by way of the experiment, so that settings added since have their defaults
-    there = recorded_settings(path, read).to_mapping()
+    there, wanted = recorded_settings(path, read).to_mapping(), experiment.to_mapping()
     if there != wanted:
+        begun = newest_checkpoint(folder / "checkpoints") is not None
         raise ExperimentError(
             f"{folder} holds a run with other settings ({differences(there, wanted)}); choose "
-            "another folder with --out"
+            f"another folder with --out{'' if begun else ', or remove it: it has no checkpoint'}"
         )
+
+
+def claim_folder(folder: Path, experiment: Settings) -> None:
+    """Write an experiment's ``config.yaml``, unless there is one, see :func:`check_folder`.
+
+    Args:
+        folder: of the run, made if absent.
+        experiment: whose run it shall be.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / CONFIG).exists():
+        content = yaml.safe_dump(experiment.to_mapping(), sort_keys=False)
+        write_file(folder / CONFIG, content.encode())
+
+
+def release_folder(folder: Path) -> None:
+    """Let other settings have the folder of a run that failed before its first checkpoint.
+
+    Raises:
+        OSError: if something can't be removed.
+    """
+    if newest_checkpoint(folder / "checkpoints") is None:
+        (folder / COMMANDS).unlink(missing_ok=True)
+        (folder / CONFIG).unlink(missing_ok=True)
 
 
 def training_command(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:
@@ -108,7 +136,7 @@ def record_command(folder: Path, command: str, commit: str) -> None:
     recorded = recorded_commands(folder)
     entry = [f"# commit {commit}", command]
     if recorded[-2:] != entry:
-        write_file(folder / "commands.txt", ("\n".join([*recorded, *entry]) + "\n").encode())
+        write_file(folder / COMMANDS, ("\n".join([*recorded, *entry]) + "\n").encode())
 
 
 def recorded_commands(folder: Path) -> list[str]:
@@ -116,5 +144,5 @@ def recorded_commands(folder: Path) -> list[str]:
 
     There are none if the folder records none.
     """
-    path = folder / "commands.txt"
+    path = folder / COMMANDS
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

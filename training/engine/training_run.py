@@ -31,7 +31,7 @@ from training.engine.checkpoint import (
 from training.engine.interruption import StopRequest, stop_request
 from training.engine.optimisation import AveragedWeights, warm_up
 from training.engine.run_config import RunConfig
-from training.engine.run_folder import Settings, claim_folder
+from training.engine.run_folder import Settings, check_folder, claim_folder, release_folder
 from training.engine.settings import ExperimentError
 from training.engine.workers import Workers
 
@@ -95,9 +95,13 @@ class TrainingRun(ABC):
         """Metrics of the averaged weights on the whole val split, ``miou`` among them."""
 
     def _claim(self, experiment: Settings, read: Callable[[Mapping[str, Any]], Settings]) -> None:
-        """Make the folder this run's, and begin chance anew by the seed."""
+        """Refuse a folder of another run, and begin chance anew by the seed.
+
+        The folder becomes this run's in :meth:`_start`, so that a start that fails leaves it free.
+        """
+        self._settings = experiment
         if self.workers.leads:
-            claim_folder(self.folder, experiment, read)
+            check_folder(self.folder, experiment, read)
         self.workers.wait()
         torch.manual_seed(self.config.seed)
 
@@ -120,6 +124,8 @@ class TrainingRun(ABC):
         if path is not None:
             self._restore(path)
         self.workers.same_start(self.network.state_dict().values())
+        if self.workers.leads:
+            claim_folder(self.folder, self._settings)
 
     def _restore(self, path: Path) -> None:
         state = load_checkpoint(path)
@@ -219,6 +225,8 @@ class TrainingRun(ABC):
     def run(self, until: int | None = None) -> dict[str, Any] | None:
         """Train to the end and evaluate; or stop at a step, with a checkpoint.
 
+        One that fails before its first checkpoint leaves the folder to other settings.
+
         Returns:
             The metrics on the val split, those in the folder if the run was finished before; None
             when stopped early, and in all processes but the leading one.
@@ -227,6 +235,14 @@ class TrainingRun(ABC):
             ExperimentError: if the training diverges.
             CheckpointError: if a checkpoint can't be written.
         """
+        try:
+            return self._run(until)
+        except Exception:
+            if self.workers.leads:
+                release_folder(self.folder)
+            raise
+
+    def _run(self, until: int | None) -> dict[str, Any] | None:
         config = self.config
         if self.progress() >= 1.0 and (metrics := self._recorded_metrics()) is not None:
             logger.info("the run in %s is finished", self.folder)

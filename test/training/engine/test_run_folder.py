@@ -10,10 +10,12 @@ import pytest
 
 from training.engine.experiment import experiment_from_mapping
 from training.engine.run_folder import (
+    check_folder,
     claim_folder,
     record_command,
     recorded_commands,
     recorded_settings,
+    release_folder,
     training_command,
 )
 from training.engine.settings import ExperimentError
@@ -57,12 +59,31 @@ def test_damaged_settings_are_named_with_their_file(experiment, tmp_path, conten
     path = tmp_path / "config.yaml"
     path.write_bytes(content)
     with pytest.raises(ExperimentError, match=rf"^{path}.* {complaint}"):
-        claim_folder(tmp_path, experiment_from_mapping(experiment), experiment_from_mapping)
+        check_folder(tmp_path, experiment_from_mapping(experiment), experiment_from_mapping)
 
 
 def test_a_claimed_folder_holds_the_settings_and_nothing_else(experiment, tmp_path):
     wanted = experiment_from_mapping(experiment)
-    claim_folder(tmp_path / "run", wanted, experiment_from_mapping)
+    claim_folder(tmp_path / "run", wanted)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
     found = recorded_settings(tmp_path / "run" / "config.yaml", experiment_from_mapping)
     assert found == wanted
+
+
+def test_a_folder_is_released_until_it_has_a_checkpoint(experiment, tmp_path):
+    folder = tmp_path / "run"
+    wanted = experiment_from_mapping(experiment)
+    claim_folder(folder, wanted)
+    record_command(folder, "a", "0123")
+    release_folder(folder)
+    assert not list(folder.iterdir())
+    claim_folder(folder, wanted)
+    experiment["training"]["seed"] = 77
+    other = experiment_from_mapping(experiment)
+    with pytest.raises(ExperimentError, match=r"\(training.seed\).*or remove it: it has no check"):
+        check_folder(folder, other, experiment_from_mapping)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "step_0000001.pt").touch()
+    release_folder(folder)
+    with pytest.raises(ExperimentError, match="another folder with --out$"):
+        check_folder(folder, other, experiment_from_mapping)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import shutil
 
@@ -132,6 +133,24 @@ def test_a_folder_belongs_to_one_experiment(point_experiment, tmp_path):
     trainer(point_experiment, tmp_path / "run")
     point_experiment["training"]["seed"] = 5
     with pytest.raises(ExperimentError, match=r"other settings \(training.seed\)"):
+        trainer(point_experiment, tmp_path / "run")
+
+
+def test_a_failed_start_leaves_the_folder_to_the_corrected_command(point_experiment, tmp_path):
+    point_experiment["network"]["start_from"] = str(tmp_path / "none")
+    with pytest.raises(ExperimentError, match="has no checkpoint"):
+        trainer(point_experiment, tmp_path / "run")
+    point_experiment["network"]["start_from"] = ""
+    point_experiment["training"]["precision"] = "fp16"
+    with pytest.raises(ExperimentError, match="fp16 needs a CUDA device"):
+        trainer(point_experiment, tmp_path / "run")
+    point_experiment["training"] |= {"precision": "fp32", "learning_rate": 1e30, "clip": math.inf}
+    with pytest.raises(ExperimentError, match="the training diverged"):
+        trainer(point_experiment, tmp_path / "run").run()
+    point_experiment["training"]["learning_rate"] = 0.01
+    trainer(point_experiment, tmp_path / "run").run(until=1)
+    point_experiment["training"]["learning_rate"] = 0.02
+    with pytest.raises(ExperimentError, match=r"other settings \(training.learning_rate\)"):
         trainer(point_experiment, tmp_path / "run")
 
 
