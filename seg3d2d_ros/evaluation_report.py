@@ -28,14 +28,20 @@ _OVERLAY_ALPHA = 0.65
 
 @dataclass(frozen=True)
 class ReportWords:
-    """What a report calls things: what is counted, and what that lies in."""
+    """What a report calls things: what is counted, what that lies in, and what its views show."""
 
     counted: str
     sample: str
+    views: str
 
 
-PIXELS_OF_FRAMES = ReportWords("pixel", "frame")
-POINTS_OF_SCENES = ReportWords("point", "scene")
+PIXELS_OF_FRAMES = ReportWords("pixel", "frame", "Image, true labels, predicted labels.")
+POINTS_OF_SCENES = ReportWords(
+    "point",
+    "scene",
+    "The lower part of the room from above, the ceiling cut away: colours of the scan, classes of "
+    "the scan, classes of the network. Figures are of all points, shown or not.",
+)
 
 
 @dataclass(frozen=True)
@@ -196,7 +202,7 @@ def write_evaluation_report(
         f"<p>Of 100 {counted}s of the class on the left, how many were labelled as that above.</p>",
         _matrix(confusion),
         _figures(f"{sample.capitalize()}s, evenly spaced", frames.chosen, words),
-        _figures(f"The worst {sample}s", frames.worst, words),
+        _figures(f"The worst {sample}s", frames.worst, words, shown=frames.chosen),
     ]
     write_page(path, title=title, introduction=introduction, body="\n".join(body))
 
@@ -241,15 +247,24 @@ def _matrix(confusion: ConfusionMatrix) -> str:
     )
 
 
-def _figures(heading: str, frames: list[EvaluatedFrame], words: ReportWords) -> str:
-    if not frames:
+def _figures(
+    heading: str,
+    frames: list[EvaluatedFrame],
+    words: ReportWords,
+    shown: Collection[EvaluatedFrame] = (),
+) -> str:
+    """Pictures below a heading; of those that were shown before only the figure."""
+    if all(frame in shown for frame in frames):
         return ""
-    lines = [f"<h2>{heading}</h2>", "<p>Image, true labels, predicted labels.</p>"]
+    lines = [f"<h2>{heading}</h2>", f"<p>{words.views}</p>"]
     for frame in frames:
-        source = data_uri("image/jpeg", frame.picture)
         name = html.escape(frame.name)
+        said = f"{name}: {100 * frame.accuracy:.1f} % of the {words.counted}s right"
+        if frame in shown:
+            lines.append(f"<p>{said}, see above</p>")
+            continue
+        source = data_uri("image/jpeg", frame.picture)
         lines.append(
-            f'<figure><img src="{source}" alt="{name}"><figcaption>{name}: '
-            f"{100 * frame.accuracy:.1f} % of the {words.counted}s right</figcaption></figure>"
+            f'<figure><img src="{source}" alt="{name}"><figcaption>{said}</figcaption></figure>'
         )
     return "\n".join(lines)

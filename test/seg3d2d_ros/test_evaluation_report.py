@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from seg3d2d_ros.confusion_matrix import ConfusionMatrix
-from seg3d2d_ros.evaluation_report import EvaluatedFrames, write_evaluation_report
+from seg3d2d_ros.evaluation_report import (
+    POINTS_OF_SCENES,
+    EvaluatedFrames,
+    write_evaluation_report,
+)
 from seg3d2d_ros.labels import LabelClass, LabelSpace
 
 SPACE = LabelSpace(
@@ -84,3 +88,28 @@ def test_page(evaluated, tmp_path):
     assert np.abs(worst[60, 160].astype(int) - 90).max() < 12
     assert worst[60, 480, 0] > worst[60, 480, 2] + 60
     assert worst[60, 800, 2] > worst[60, 800, 0] + 60
+
+
+def page_of(confusion, frames, path, **words):
+    write_evaluation_report(
+        path, title="A", introduction="B", confusion=confusion, frames=frames, **words
+    )
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_picture_is_shown_once(tmp_path):
+    confusion, frames = ConfusionMatrix(SPACE), EvaluatedFrames(SPACE, [0], worst=2)
+    for index, wrong_rows in enumerate([5, 2]):
+        truth, predicted = labels(wrong_rows)
+        confusion.add(truth, predicted)
+        frames.add(index, f"room/{index}", IMAGE, truth, predicted)
+        text = page_of(confusion, frames, tmp_path / "report.html")
+        assert text.count("<img") == index + 1
+        assert text.count("The worst") == index
+    assert "<p>room/0: 50.0 % of the pixels right, see above</p>" in text
+
+
+def test_captions_of_scenes_say_what_the_views_show(evaluated, tmp_path):
+    text = page_of(*evaluated, tmp_path / "report.html", words=POINTS_OF_SCENES)
+    assert text.count("from above, the ceiling cut away") == 2
+    assert "Image, true labels" not in text
