@@ -69,6 +69,15 @@ def length(text: str) -> float:
     return _number(text, 0.001, 100, "is no length in metres from 0.001 to 100")
 
 
+def factor(text: str) -> float:
+    """A number to multiply by, 0.000001 to 1000000.
+
+    Raises:
+        ArgumentTypeError: if it is something else.
+    """
+    return _number(text, 1e-6, 1e6, "is no factor from 0.000001 to 1000000")
+
+
 def size(text: str) -> tuple[int, int]:
     """Width and height of pictures, at least 16 pixels each.
 

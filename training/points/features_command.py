@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.argument_types import count
+from training.argument_types import count, factor
 
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +41,15 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     features.add_argument(
         "--device", default="cpu", help="to run the network on: cpu, cuda, cuda:1 (%(default)s)"
     )
+    features.add_argument(
+        "--scale",
+        type=factor,
+        default=1.0,
+        metavar="FACTOR",
+        help="multiplies the features and divides the classifier's weight, for a network whose "
+        "features are beyond what float16 holds; a power of two, such as 0.25, loses nothing "
+        "(%(default)s)",
+    )
     features.set_defaults(run=_features)
 
 
@@ -55,6 +64,7 @@ def _features(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         ray_address=arguments.ray,
         device=arguments.device,
+        scale=arguments.scale,
     )
     print(report.text())
     return 1 if report.defects else 0

@@ -56,6 +56,7 @@ def extract_features(
     workers: int | None = None,
     ray_address: str | None = None,
     device: str = "cpu",
+    scale: float = 1.0,
 ) -> ExtractionReport:
     """Make the features of every scene; those that are there, of this model and scan, are kept.
 
@@ -68,11 +69,12 @@ def extract_features(
             :func:`training.scene_jobs.run_scene_jobs`.
         ray_address: of a Ray cluster, see there.
         device: to run the network on.
+        scale: of the features as they are stored; the classifier's weight is divided by it.
 
     Raises:
         PointNetworkError: if the model can't be read.
-        PointFeaturesError: if the folder holds features of another teacher, or something else, or
-            another run writes to it.
+        PointFeaturesError: if the folder holds features of another teacher or scale, or something
+            else, or another run writes to it.
         DatasetError: if the scans' list can't be read, has none of a split, or none of its scans
             can be used.
         ExperimentError: if there is no such device.
@@ -86,11 +88,11 @@ def extract_features(
     sha256 = point_model_sha256(model)
     weight, bias = (part.detach().float().cpu().numpy() for part in model.network.classifier)
     width = model.network.feature_width
-    description = FeaturesDescription(width, _teacher(model), sha256)
-    start_folder(out, description, model.label_space, weight, bias)
+    description = FeaturesDescription(width, _teacher(model), sha256, scale=scale)
+    start_folder(out, description, model.label_space, weight / np.float32(scale), bias)
     folders = prepared.resolve(), out.resolve()
     jobs = [
-        FeaturesJob(model_folder.resolve(), sha256, *folders, row, table, label_ids, device)
+        FeaturesJob(model_folder.resolve(), sha256, *folders, row, table, label_ids, device, scale)
         for row in rows
     ]
     results: dict[str, SceneResult] = {}

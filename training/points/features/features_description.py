@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -31,6 +33,7 @@ class FeaturesDescription:
         teacher_sha256: of the teacher, whatever tells it from others; "" where nothing does.
         computed_in: type in which the teacher computed.
         stored_as: type of the files, float16.
+        scale: what the network's features were multiplied by, and its classifier's weight divided.
         label_space: file of the classifier's classes, in its order.
         statistics_split: the statistics are over the points of this split.
         format: version of the folder's format.
@@ -41,6 +44,7 @@ class FeaturesDescription:
     teacher_sha256: str = ""
     computed_in: str = "float32"
     stored_as: str = "float16"
+    scale: float = 1.0
     label_space: str = LABEL_SPACE
     statistics_split: str = STATISTICS_SPLIT
     format: str = FORMAT
@@ -88,14 +92,19 @@ class FeaturesDescription:
                 )
         description = cls(**mapping)
         for name, value in asdict(description).items():
-            if name == "width":
-                fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
-            else:
-                fits = isinstance(value, str)
-            if not fits:
+            if not _fits(name, value):
                 raise PointFeaturesError(f"{path} is malformed: '{name}' is {value!r}")
         for name in ("stored_as", "label_space", "statistics_split"):
             value, only = getattr(description, name), getattr(cls, name)
             if value != only:
                 raise PointFeaturesError(f"{path}: '{name}' is {value!r}, it must be '{only}'")
         return description
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a field can be of this value."""
+    if name == "width":
+        return type(value) is int and value > 0
+    if name == "scale":
+        return type(value) in (int, float) and 0 < value < math.inf
+    return isinstance(value, str)

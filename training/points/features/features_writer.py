@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import glob
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,8 @@ def start_folder(
         bias: of the classifier, [classes].
 
     Raises:
-        PointFeaturesError: if the folder holds features of another teacher, or something else.
+        PointFeaturesError: if the folder holds features of another teacher or scale, or something
+            else.
         OSError: if something can't be written.
     """
     if (folder / DESCRIPTION).exists():
@@ -61,6 +63,11 @@ def start_folder(
             raise PointFeaturesError(
                 f"{folder} holds features of another teacher ({there.teacher}); name another folder"
                 ", or remove that one"
+            )
+        if there.scale != description.scale:
+            raise PointFeaturesError(
+                f"{folder} holds features of the scale {there.scale:g}, not {description.scale:g}; "
+                "give the same --scale, name another folder, or remove that one"
             )
     elif folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise PointFeaturesError(
@@ -94,12 +101,15 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def to_half(features: npt.NDArray[np.float32], where: str) -> npt.NDArray[np.float16]:
+def to_half(
+    features: npt.NDArray[np.float32], where: str, scale: float = 1.0
+) -> npt.NDArray[np.float16]:
     """Features as they are stored.
 
     Args:
         features: [n, width].
         where: scene, for the message.
+        scale: that they were multiplied by, for the message.
 
     Raises:
         PointFeaturesError: if one is no finite number, or beyond what float16 holds.
@@ -114,7 +124,8 @@ def to_half(features: npt.NDArray[np.float32], where: str) -> npt.NDArray[np.flo
             value = block[point, channel]
             reason = (
                 f"beyond the {LARGEST_HALF:.0f} that float16 holds; scale the teacher's features "
-                "down, and its classifier's weight up"
+                "down and its classifier's weight up: 'points features --scale "
+                f"{scale * _scale_for(float(abs(value)))}' into another folder does"
                 if np.isfinite(value)
                 else "no finite number; check the teacher's weights"
             )
@@ -124,6 +135,11 @@ def to_half(features: npt.NDArray[np.float32], where: str) -> npt.NDArray[np.flo
             )
         stored[start : start + _ROWS] = block
     return stored
+
+
+def _scale_for(largest: float) -> float:
+    """A power of two that brings a feature below a quarter of what float16 holds."""
+    return float(2.0 ** math.floor(math.log2(LARGEST_HALF / 4 / largest)))
 
 
 def write_scene(

@@ -54,6 +54,7 @@ class FeaturesJob:
             65535 for none; None where the labels are not of its classes.
         label_ids: ids that the scan's labels may hold.
         device: to run on.
+        scale: of the features as they are stored.
     """
 
     model: Path
@@ -64,6 +65,7 @@ class FeaturesJob:
     class_table: bytes | None
     label_ids: frozenset[int]
     device: str
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,10 @@ def _made(job: FeaturesJob) -> SceneResult:
             where=where,
             device=job.device,
         )
-    features = to_half(predicted.features.numpy(), where)
-    del predicted
+    computed = predicted.features.numpy()
+    computed *= np.float32(job.scale)
+    features = to_half(computed, where, job.scale)
+    del computed, predicted
     if job.row.split == STATISTICS_SPLIT:
         (job.out / STATISTICS).unlink(missing_ok=True)  # it would be of other features
     write_scene(
@@ -192,6 +196,7 @@ def _model(folder: Path, sha256: str, device: str) -> PointModel:
 
 def _inputs_sha256(job: FeaturesJob, scan: Scan) -> str:
     digest = hashlib.sha256(job.model_sha256.encode())
+    digest.update(str(job.scale).encode() if job.scale != 1 else b"")
     digest.update(points_sha256(scan.points).encode())
     digest.update(np.ascontiguousarray(scan.colors).tobytes())
     if scan.labels is not None and job.class_table is not None:
@@ -219,6 +224,7 @@ def _confusion(
     if scan.labels is None or job.class_table is None:
         return None
     weight, bias = (part.detach().float().cpu() for part in model.network.classifier)
+    weight = weight / job.scale
     table = np.frombuffer(job.class_table, np.uint16)
     confusion = ConfusionMatrix(model.label_space)
     with one_thread("cpu"):

@@ -55,6 +55,13 @@ def point_network_kind(name: str) -> PointNetworkKind:
     return kinds[name]
 
 
+def _no_such_setting(kind: PointNetworkKind, config: Mapping[str, Any]) -> str:
+    """What is wrong with settings' names; empty where nothing is."""
+    there = [name for name in signature(kind.build).parameters if name != "num_classes"]
+    unknown = sorted(str(name) for name in config if name not in there)
+    return f"has no setting '{unknown[0]}'; it has {', '.join(there)}" if unknown else ""
+
+
 def build_point_network(name: str, config: Mapping[str, Any], num_classes: int) -> PointNetwork:
     """A network with random weights.
 

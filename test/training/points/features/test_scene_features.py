@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,9 @@ pytest.importorskip("safetensors")
 
 from training.data.labelled_frames import DatasetError  # noqa: E402
 from training.data.manifest import ScanRow, read_scans, write_scans  # noqa: E402
+from training.data.open_scan import open_scan  # noqa: E402
 from training.data.scan import Scan, write_ply  # noqa: E402
+from training.points.features.array_file import PointFeaturesError  # noqa: E402
 from training.points.features.extract_features import extract_features  # noqa: E402
 from training.points.features.features_folder import PointFeatures  # noqa: E402
 from training.points.features.scene_features import (  # noqa: E402
@@ -75,7 +78,7 @@ def poison(network):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (enlarge, "beyond the 65504 that float16 holds; scale the teacher's features down"),
+        (enlarge, "beyond the 65504 that float16 holds; .*--scale 0"),
         (poison, "in channel 7 is nan, no finite number; check the teacher's weights"),
     ],
 )
@@ -87,6 +90,40 @@ def test_what_half_precision_cannot_hold_is_an_error(
         extract_features(model, rooms, tmp_path / "out")
     assert len((tmp_path / "out" / "defects.txt").read_text().splitlines()) == 3
     assert not list((tmp_path / "out").rglob("scenes/*"))
+
+
+def test_scaled_features_and_their_classifier_give_the_same_scores(
+    scannet20, rooms, tmp_path, save_teacher
+):
+    quiet = save_teacher(tmp_path / "quiet", scannet20, 1)
+    plain = extract_features(quiet, rooms, tmp_path / "plain")
+    scaled = extract_features(quiet, rooms, tmp_path / "scaled", scale=0.25)
+    one, other = PointFeatures(tmp_path / "plain"), PointFeatures(tmp_path / "scaled")
+    assert (one.description.scale, other.description.scale) == (1.0, 0.25)
+    assert np.array_equal(other.classifier.weight, one.classifier.weight * 4)
+    assert np.array_equal(other.classifier.bias, one.classifier.bias)
+    for row in read_scans(rooms):
+        scan = open_scan(rooms, row)
+        expected = one.load(row.scene, scan).astype(np.float32) / 4
+        # what is below the smallest normal number of float16 keeps fewer digits
+        np.testing.assert_allclose(other.load(row.scene, scan), expected, rtol=0, atol=2.0**-24)
+    pairs = zip(plain.scenes, scaled.scenes, strict=True)
+    assert all(np.array_equal(a.record.confusion, b.record.confusion) for a, b in pairs)
+    with pytest.raises(
+        PointFeaturesError, match=r"of the scale 0.25, not 1; give the same --scale"
+    ):
+        extract_features(quiet, rooms, tmp_path / "scaled")
+
+
+def test_features_beyond_half_precision_can_be_scaled(scannet20, rooms, tmp_path, save_teacher):
+    model = save_teacher(tmp_path / "loud", scannet20, 1, enlarge)
+    with pytest.raises(DatasetError) as caught:
+        extract_features(model, rooms, tmp_path / "out", scale=0.5)
+    said = re.search(r"--scale (\S+)'", str(caught.value))
+    assert said is not None
+    extract_features(model, rooms, tmp_path / "fitting", scale=float(said[1]))
+    features = PointFeatures(tmp_path / "fitting")
+    assert features.check(read_scans(rooms), rooms).fits
 
 
 @contextmanager
