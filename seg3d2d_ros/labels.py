@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from seg3d2d_ros.yaml_problem import yaml_problem
+
 
 class LabelSpaceError(ValueError):
     """A label space is malformed; the message says what and where."""
@@ -171,7 +173,9 @@ class LabelSpace:
         try:
             mapping = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise LabelSpaceError(f"cannot read label space {path}: {error}") from error
+            raise LabelSpaceError(
+                f"cannot read label space {path}: {yaml_problem(error)}"
+            ) from error
         if not isinstance(mapping, dict):
             raise LabelSpaceError(f"cannot read label space {path}: it is no YAML mapping")
         return cls.from_mapping(mapping)

@@ -16,6 +16,7 @@ import yaml
 
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.yaml_problem import yaml_problem
 from training.data.labelled_frames import DatasetError, LabelledFrame, LabelledFrames
 from training.data.registry import reader_class
 
@@ -130,8 +131,12 @@ def read_scans(folder: Path) -> list[ScanRow]:
 def _read_rows(path: Path, kind: type[Row]) -> list[Row]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{path} cannot be read: it is not there; 'python -m training prepare' writes it"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+        raise DatasetError(f"{path} cannot be read: {yaml_problem(error)}") from error
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -187,7 +192,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     try:
         description = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+        raise DatasetError(f"{path} cannot be read: {yaml_problem(error)}") from error
     if not isinstance(description, dict):
         raise DatasetError(f"{path} is no YAML mapping; make it anew with prepare")
     return description
@@ -241,7 +246,8 @@ def _same_classes(folder: Path, label_space: LabelSpace, source: str | None) -> 
     if prepared.names != label_space.names:
         raise DatasetError(
             f"{folder} was prepared with the label space '{prepared.name}', whose classes are "
-            f"not those of '{label_space.name}'; name {folder / LABEL_SPACE} as label_space"
+            f"not those of '{label_space.name}'; train with {folder / LABEL_SPACE} as "
+            "label_space, or use data that was prepared with the model's classes"
         )
     if source is not None:
         return prepared.lookup(source)

@@ -17,6 +17,10 @@ def check_device(device: str) -> None:
         ExperimentError: if not.
     """
     try:
+        torch.device(device)
+    except RuntimeError as error:  # it lists all kinds that PyTorch was ever made for
+        raise ExperimentError(f"there is no device '{device}'; name cpu, cuda or cuda:0") from error
+    try:
         torch.empty(1, device=device).cpu()  # what is on the device "meta" can't be had
     except (RuntimeError, AssertionError) as error:
         raise ExperimentError(

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from seg3d2d_ros.yaml_problem import yaml_problem
+
 Section = TypeVar("Section")
 
 
@@ -81,8 +83,21 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:
     if origin is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, origin) or (isinstance(value, bool) and origin is not bool):
-        raise ExperimentError(f"{where} is {value!r}, must be of type {origin.__name__}")
+        raise ExperimentError(
+            f"{where} is {value!r}, must be of type {origin.__name__}{_number_hint(value, origin)}"
+        )
     return value
+
+
+def _number_hint(value: Any, wanted: Any) -> str:
+    """How a number is written that YAML takes for text, such as 1e-3."""
+    if wanted is not float or not isinstance(value, str):
+        return ""
+    try:
+        mantissa, exponent = f"{float(value):.15e}".split("e")
+    except ValueError:
+        return ""
+    return f"; YAML reads that as text, write {float(mantissa)!r}e{int(exponent):+d}"
 
 
 def _convert_tuple(value: Any, kinds: tuple[Any, ...], where: str) -> tuple[Any, ...]:
@@ -109,7 +124,7 @@ def read_settings(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, 
     try:
         mapping = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ExperimentError(f"cannot read experiment {path}: {error}") from error
+        raise ExperimentError(f"cannot read experiment {path}: {yaml_problem(error)}") from error
     if not isinstance(mapping, dict):
         raise ExperimentError(f"experiment {path} is no YAML mapping")
     for override in overrides:

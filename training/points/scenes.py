@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,27 @@ class _Kept:
         )
 
 
+def scans_of(folder: Path, splits: Sequence[str] = ()) -> list[ScanRow]:
+    """What a prepared data set lists of some splits, of all where none is named.
+
+    Raises:
+        DatasetError: if the list can't be read, or has no scan, or none of a split.
+    """
+    rows = read_scans(folder)
+    if not rows:
+        raise DatasetError(
+            f"{folder / SCANS_LIST} lists no scan; prepare a data set that has scans"
+        )
+    there = sorted({row.split for row in rows})
+    for split in splits:
+        if split not in there:
+            raise DatasetError(
+                f"{folder / SCANS_LIST} has no scan of the split '{split}', only of "
+                f"{', '.join(there)}"
+            )
+    return [row for row in rows if not splits or row.split in splits]
+
+
 class LabelledScenes:
     """Scenes of one split; several threads may read them.
 
@@ -64,9 +86,7 @@ class LabelledScenes:
         self, folder: Path, split: str, label_space: LabelSpace, memory: int = 2 << 30
     ) -> None:
         self.folder, self.split = folder, split
-        self.rows: list[ScanRow] = [row for row in read_scans(folder) if row.split == split]
-        if not self.rows:
-            raise DatasetError(f"{folder / SCANS_LIST} has no scene of the split '{split}'")
+        self.rows: list[ScanRow] = scans_of(folder, [split])
         table = class_table(folder, label_space).astype(np.int32)
         table[table == label_space.unlabeled] = UNLABELED
         self._table = table.astype(np.int16)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -66,5 +68,18 @@ def test_what_is_missing_is_named(experiment, tmp_path):
     del experiment["data"]["root"]
     with pytest.raises(ExperimentError, match=r"setting 'data\.root' is missing"):
         experiment_from_mapping(experiment)
-    with pytest.raises(ExperimentError, match="cannot read experiment"):
+    with pytest.raises(ExperimentError, match="cannot read experiment .*none.yaml: No such file"):
         load_experiment(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("a: 1\nb: [1\nc: 2\n")
+    with pytest.raises(ExperimentError, match="^cannot read experiment .* in line 3$"):
+        load_experiment(tmp_path / "broken.yaml")
+
+
+@pytest.mark.parametrize(("text", "number"), [("1e-2", "1.0e-2"), ("25e3", "2.5e+4")])
+def test_numbers_that_yaml_takes_for_text_are_written_out(experiment, tmp_path, text, number):
+    path = tmp_path / "e.yaml"
+    path.write_text(yaml.safe_dump(experiment))
+    with pytest.raises(ExperimentError, match=f"reads that as text, write {re.escape(number)}$"):
+        load_experiment(path, [f"training.learning_rate={text}"])
+    run = load_experiment(path, [f"training.learning_rate={number}"])
+    assert run.training.learning_rate == float(text)

@@ -88,7 +88,7 @@ def test_a_run_is_evaluated_as_well_and_the_same_export_gives_the_same_files(
 
 def test_mistakes_are_one_sentence_each(run_folder, prepared, tmp_path, capsys):
     assert "is no run folder with a checkpoint" in sentence(capsys, "export", tmp_path, "model")
-    assert "has no scene of the split 'test'" in sentence(
+    assert "has no scan of the split 'test'" in sentence(
         capsys, "evaluate", run_folder, prepared, "--split", "test"
     )
     assert "scans.jsonl cannot be read" in sentence(capsys, "evaluate", run_folder, tmp_path)

@@ -72,7 +72,7 @@ def test_points_are_counted_by_class(prepared):
 
 
 def test_a_split_without_scenes_is_named(prepared):
-    with pytest.raises(DatasetError, match=r"scans\.jsonl has no scene of the split 'test'"):
+    with pytest.raises(DatasetError, match=r"scans\.jsonl has no scan of the split 'test'"):
         open_scenes(prepared, "test")
 
 

@@ -19,7 +19,6 @@ from training.data.manifest import (
     ScanRow,
     class_table,
     known_label_ids,
-    read_scans,
 )
 from training.engine.device import check_device
 from training.points.features.extraction_report import ExtractedScene, ExtractionReport
@@ -39,6 +38,7 @@ from training.points.features.scene_features import (
     point_model_sha256,
 )
 from training.points.point_model import PointModel, load_point_model
+from training.points.scenes import scans_of
 from training.projection.scene_file import scene_path
 from training.scene_jobs import run_scene_jobs
 
@@ -122,19 +122,7 @@ def _class_table(
 
 
 def _chosen(prepared: Path, splits: Sequence[str]) -> list[ScanRow]:
-    rows = read_scans(prepared)
-    there = sorted({row.split for row in rows})
-    for split in splits:
-        if split not in there:
-            raise DatasetError(
-                f"{prepared / SCANS_LIST} has no scan of the split '{split}', only of "
-                f"{', '.join(there) or 'none'}"
-            )
-    chosen = [row for row in rows if not splits or row.split in splits]
-    if not chosen:
-        raise DatasetError(
-            f"{prepared / SCANS_LIST} lists no scan; prepare a data set that has scans"
-        )
+    chosen = scans_of(prepared, splits)
     names = [row.scene for row in chosen]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -46,11 +46,13 @@ class PointWeb(PointNetwork):
         super().__init__()
         if num_classes < 1 or feature_channels < 1:
             raise PointNetworkError("PointWeb needs at least one class and one feature channel")
-        few = len(centroids) != 4 or min(centroids[:-1]) < NEIGHBOURS or centroids[-1] < 3
-        if few or any(type(kept) is not int for kept in centroids):
+        whole = isinstance(centroids, Sequence) and all(type(kept) is int for kept in centroids)
+        few = not whole or len(centroids) != 4
+        if few or min(centroids[:-1]) < NEIGHBOURS or centroids[-1] < 3:
             raise PointNetworkError(
-                f"PointWeb's centroids are {list(centroids)}: four whole numbers are needed, at "
-                f"least {NEIGHBOURS} and the last at least 3"
+                f"PointWeb's centroids are {centroids!r}; they must be four whole numbers, how "
+                f"many points each set abstraction keeps: the first three at least {NEIGHBOURS}, "
+                "for neighbours are looked for among them, and the last at least 3"
             )
         self.num_classes, self.feature_channels = num_classes, feature_channels
         c = feature_channels

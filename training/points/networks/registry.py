@@ -55,11 +55,13 @@ def point_network_kind(name: str) -> PointNetworkKind:
     return kinds[name]
 
 
-def _no_such_setting(kind: PointNetworkKind, config: Mapping[str, Any]) -> str:
-    """What is wrong with settings' names; empty where nothing is."""
-    there = [name for name in signature(kind.build).parameters if name != "num_classes"]
-    unknown = sorted(str(name) for name in config if name not in there)
-    return f"has no setting '{unknown[0]}'; it has {', '.join(there)}" if unknown else ""
+def _refuse_unknown(name: str, kind: PointNetworkKind, config: Mapping[str, Any]) -> None:
+    there = [setting for setting in signature(kind.build).parameters if setting != "num_classes"]
+    unknown = sorted(str(setting) for setting in config if setting not in there)
+    if unknown:
+        raise PointNetworkError(
+            f"3D network '{name}' has no setting '{unknown[0]}'; it has {', '.join(there)}"
+        )
 
 
 def build_point_network(name: str, config: Mapping[str, Any], num_classes: int) -> PointNetwork:
@@ -69,6 +71,7 @@ def build_point_network(name: str, config: Mapping[str, Any], num_classes: int) 
         PointNetworkError: if the name or a setting is unknown, or a setting impossible.
     """
     kind = point_network_kind(name)
+    _refuse_unknown(name, kind, config)
     try:
         return kind.build(num_classes=num_classes, **config)
     except TypeError as error:
@@ -81,8 +84,10 @@ def resolved_config(name: str, config: Mapping[str, Any], num_classes: int) -> d
     Raises:
         PointNetworkError: if the name or a setting is unknown.
     """
+    kind = point_network_kind(name)
+    _refuse_unknown(name, kind, config)
     try:
-        given = signature(point_network_kind(name).build).bind(num_classes=num_classes, **config)
+        given = signature(kind.build).bind(num_classes=num_classes, **config)
     except TypeError as error:
         raise PointNetworkError(f"3D network '{name}': {error}") from error
     given.apply_defaults()
