@@ -26,5 +26,6 @@ for model in "$@"; do
   esac
   "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
     -m training points train "config/experiments/points/rooms_$model.yaml"
+  rm -rf "point_models/rooms-$model" # export leaves a model that is there as it is
   "$python" -m training points export "runs/rooms_$model" "point_models/rooms-$model"
 done

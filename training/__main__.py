@@ -173,9 +173,16 @@ def _known_errors() -> tuple[type[Exception], ...]:
     )
 
 
+def _concerns_users(record: logging.LogRecord) -> bool:
+    """Not what PyTorch notes for its developers, such as statistics when it is interrupted."""
+    return record.levelno >= logging.WARNING or not record.name.startswith("torch.")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; a known error is one line on stderr and exit status 1."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    shown = logging.StreamHandler()
+    shown.addFilter(_concerns_users)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[shown])
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     parts = ("rendering", "data", "projection", "inspection", "points", "published_weights")

@@ -69,6 +69,17 @@ def length(text: str) -> float:
     return _number(text, 0.001, 100, "is no length in metres from 0.001 to 100")
 
 
+def licence(text: str) -> str:
+    """A text that says something.
+
+    Raises:
+        ArgumentTypeError: if it is empty.
+    """
+    if not text.strip():
+        raise ArgumentTypeError("it is empty; name an SPDX identifier, or say what is known")
+    return text
+
+
 def factor(text: str) -> float:
     """A number to multiply by, 0.000001 to 1000000.
 

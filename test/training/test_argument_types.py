@@ -4,7 +4,17 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from training.argument_types import classes, count, part, rate, share, size, text_file
+from training.argument_types import (
+    classes,
+    count,
+    factor,
+    licence,
+    part,
+    rate,
+    share,
+    size,
+    text_file,
+)
 
 
 def test_words_become_numbers():
@@ -40,3 +50,13 @@ def test_a_file_of_text_is_read(tmp_path):
         text_file(str(path))
     with pytest.raises(ArgumentTypeError, match="none can't be read: No such file"):
         text_file(str(tmp_path / "none"))
+
+
+def test_licences_say_something_and_factors_are_positive():
+    assert licence("CC0-1.0") == "CC0-1.0"
+    with pytest.raises(ArgumentTypeError, match="it is empty; name an SPDX identifier"):
+        licence("  ")
+    assert factor("0.25") == 0.25
+    for text in ("0", "-1", "nan", "inf", "x"):
+        with pytest.raises(ArgumentTypeError, match="no factor"):
+            factor(text)

@@ -18,8 +18,10 @@ def check_device(device: str) -> None:
     """
     try:
         torch.device(device)
-    except RuntimeError as error:  # it lists all kinds that PyTorch was ever made for
-        raise ExperimentError(f"there is no device '{device}'; name cpu, cuda or cuda:0") from error
+    except RuntimeError as error:  # it lists all that PyTorch was ever made for
+        raise ExperimentError(
+            f"device '{device}' can't be had (none has that name); use --device cpu or cuda"
+        ) from error
     try:
         torch.empty(1, device=device).cpu()  # what is on the device "meta" can't be had
     except (RuntimeError, AssertionError) as error:

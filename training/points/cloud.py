@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from training.counted import counted
+
 UNLABELED = -1
 """Class of points without one, whatever the label space's own id for that is."""
 LARGEST_CLOUD = 16_000_000
@@ -64,7 +66,8 @@ def check_cloud(points: npt.NDArray[np.float32], colors: npt.NDArray[Any], where
     finite = np.isfinite(points).all(1)
     if not finite.all():
         raise CloudError(
-            f"{where}: {int((~finite).sum())} points have coordinates that are no finite numbers, "
+            f"{where}: the coordinates of {counted(int((~finite).sum()), 'point')} are no "
+            "finite numbers, "
             f"the first is point {int(np.argmin(finite))}; remove them"
         )
     if not colors.any():

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from seg3d2d_ros.evaluation_report import POINTS_OF_SCENES, EvaluatedFrames, write_evaluation
+from training.counted import counted
 from training.engine.device import check_device
 from training.points.cloud import UNLABELED, LabelledCloud
 from training.points.evaluation import evaluate_scenes, point_metrics
@@ -70,8 +71,8 @@ def evaluate_point_model(
             out,
             metrics=metrics,
             title=f"Evaluation of {how}",
-            introduction=f"{len(scenes)} scenes of the split '{split}' of {data.name}; every "
-            "labelled point counts once.",
+            introduction=f"{counted(len(scenes), 'scene')} of the split '{split}' of {data.name}; "
+            "every labelled point counts once.",
             confusion=confusion,
             frames=pictures,
             words=POINTS_OF_SCENES,

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
+from training.counted import counted
 from training.engine.device import check_device
 from training.points.evaluation import evaluate_scenes, point_metrics
 from training.points.finished_run import load_point_run
 from training.points.model_card import CARD, point_model_card
-from training.points.point_model import PointModelDescription, save_point_model
+from training.points.networks.point_network import PointNetworkError
+from training.points.point_model import DESCRIPTION, PointModelDescription, save_point_model
 from training.points.scenes import LabelledScenes
 from training.provenance import git_commit, training_history
 
@@ -37,10 +39,15 @@ def export_point_run(
 
     Raises:
         CheckpointError, ExperimentError: if there is nothing to export.
+        PointNetworkError: if the folder holds a point model already, or something else.
         DatasetError, CloudError: if the val split can't be measured on.
         OSError: if it can't be written.
     """
     check_device(device)
+    if (folder / DESCRIPTION).exists():
+        raise PointNetworkError(
+            f"{folder} holds a point model already; name another folder, or remove that one"
+        )
     commit = git_commit(Path(__file__).parent)  # of the code that runs, whatever comes meanwhile
     history = training_history(run_folder)
     run = load_point_run(run_folder)
@@ -54,7 +61,7 @@ def export_point_run(
         network.to(device), run.sampling, val, run.label_space, device=device
     )
     metrics = {
-        "data": f"{len(val)} scenes of the {data.val_split} split of {root.name}"
+        "data": f"{counted(len(val), 'scene')} of the {data.val_split} split of {root.name}"
         + (f" ({data.description})" if data.description else ""),
         **point_metrics(confusion),
     }
@@ -75,6 +82,7 @@ def export_point_run(
         "training": history,
         "commit": commit,
         "scenes": len(train),
+        "measured": len(val),
         "seed": experiment.training.seed,
         "steps": run.step,
     }

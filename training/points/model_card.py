@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seg3d2d_ros.labels import LabelSpace
+from training.counted import counted
 from training.model_card import commands_section
 from training.points.networks.point_network import PointNetwork
 from training.points.point_model import PointModelDescription
@@ -32,7 +33,8 @@ def point_model_card(
         network: the model's.
         label_space: its classes.
         provenance: experiment, command, training (see
-            :func:`training.provenance.training_history`), commit, scenes, seed and steps.
+            :func:`training.provenance.training_history`), commit, scenes (trained on), measured
+            (scenes, too), seed and steps.
         credits: whose work the data are, a line each.
         remarks: further Markdown.
     """
@@ -54,13 +56,17 @@ parameters, {label_space.num_classes} classes ({label_space.name} label space), 
 
 ## Figures
 
-Measured through the weights of this folder, in fp32, on {metrics["data"]}; each of
+Measured through the weights of this folder, whose kernels are stored in half precision, computed in
+fp32, on {metrics["data"]}; each of
 {metrics["points"]:,} labelled points counts once: mIoU {metrics["miou"]} %, accuracy
 {metrics["accuracy"]} %, mean class accuracy {metrics["mean_accuracy"]} %.
 
 | class | IoU, % |
 |---|---|
 {rows}
+
+These figures are of {counted(provenance["measured"], "scene")} of the data named above, and say little of
+other rooms, sensors or densities of points; the fewer scenes, the more chance is in them.
 
 {more}## Commands
 
@@ -69,8 +75,9 @@ Measured through the weights of this folder, in fp32, on {metrics["data"]}; each
 ## Provenance
 
 Experiment `{provenance["experiment"]}`, {provenance["steps"]} steps, seed {provenance["seed"]},
-exported by commit {provenance["commit"]}. Trained on {provenance["scenes"]} scenes. SHA-256 of the
-weights: {description.sha256}.
+exported by commit {provenance["commit"]}. Trained on
+{counted(provenance["scenes"], "scene")}. The description of the data is the experiment's
+`data.description`; the commands that made the data are not recorded. SHA-256 of the weights: {description.sha256}.
 
 ## Credits
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros.labels import LabelSpace
+from training.counted import counted
 from training.data.defects import DefectError
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import (
@@ -137,8 +138,8 @@ class LabelledScenes:
         if out_of_range.any():
             first = int(np.argmax(out_of_range))
             raise CloudError(
-                f"{where}: {int(out_of_range.sum())} points have labels out of range "
-                f"(not {self._range}), the first is point {first} with {int(labels[first])}; "
+                f"{where}: the labels of {counted(int(out_of_range.sum()), 'point')} are out of "
+                f"range (not {self._range}), the first is point {first} with {int(labels[first])}; "
                 "prepare the data set anew, or correct them"
             )
 

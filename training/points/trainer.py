@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from seg3d2d_ros.labels import LabelSpace
+from training.counted import counted
 from training.engine.optimisation import class_weights, new_optimiser
 from training.engine.settings import ExperimentError
 from training.engine.stored_run import start_from
@@ -158,12 +159,12 @@ class PointTrainer(TrainingRun):
         writer.add_scalar("val/miou", metrics["miou"], self.step)
         writer.add_scalar("val/accuracy", metrics["accuracy"], self.step)
         logger.info(
-            "step %d, %.1f min: val mIoU %.1f, accuracy %.1f (%d scenes)",
+            "step %d, %.1f min: val mIoU %.1f, accuracy %.1f (%s)",
             self.step,
             self.minutes,
             metrics["miou"],
             metrics["accuracy"],
-            count,
+            counted(count, "scene"),
         )
 
     def _final_metrics(self) -> dict[str, Any]:

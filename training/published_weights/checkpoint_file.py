@@ -23,6 +23,9 @@ _PARALLEL_PREFIX = "module."
 _COUNTER = "num_batches_tracked"
 """Of batch norm: the one whole number among weights; the first versions of torch had none."""
 _WHOLE = (torch.int64, torch.int32)
+_RUN = {"network", "optimiser", "averaged", "step"}
+_PLAIN_PICKLES = (b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""How they begin, of the protocols that torch.save does not use."""
 _SCALAR = np.float64(0).__reduce__()[0]
 _NUMPY_SCALARS: list[Any] = [
     *((_SCALAR, f"numpy.{package}.multiarray.scalar") for package in ("core", "_core")),
@@ -84,6 +87,11 @@ def read_checkpoint(file: Path) -> Checkpoint:
         raise PublishedWeightsError(
             f"{file} holds no weights by name but a {type(loaded).__name__}; it must be a "
             "checkpoint with a state_dict"
+        )
+    if loaded.keys() >= _RUN:
+        raise PublishedWeightsError(
+            f"{file} is a checkpoint of a run of this package; 'python -m training points export' "
+            "makes a model of the run's folder"
         )
     state = loaded.get(_STATE_DICT, loaded)
     ignored = () if state is loaded else tuple(str(key) for key in loaded if key != _STATE_DICT)
@@ -154,6 +162,13 @@ def _load(file: Path) -> Any:
                 f"{file} is pickled with code ({code}), which is not run; where you trust the "
                 "file, open it in the program that made it and save the tensors alone: "
                 "torch.save({'state_dict': model.state_dict()}, ...)"
+            ) from error
+        with file.open("rb") as stream:
+            plain = stream.read(2) in _PLAIN_PICKLES
+        if plain:
+            raise PublishedWeightsError(
+                f"{file} is a pickle and no file of torch.save; where you trust it, open it in the "
+                "program that made it and save the tensors: torch.save({'state_dict': ...}, ...)"
             ) from error
         raise PublishedWeightsError(
             f"{file} is no PyTorch checkpoint, or damaged; download it again"

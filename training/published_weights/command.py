@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.argument_types import length
+from training.argument_types import length, licence
 from training.published_weights.kernel_orders import KERNEL_ORDERS
 
 if TYPE_CHECKING:  # it needs PyTorch, which listing the verbs does not
@@ -63,6 +63,7 @@ def _add_arguments(parser: argparse.ArgumentParser, known: str) -> None:
     )
     parser.add_argument(
         "--licence",
+        type=licence,
         required=True,
         help="of the weights: an SPDX identifier or a sentence; it stays with the model",
     )

@@ -67,6 +67,8 @@ def test_a_run_becomes_a_model_that_says_what_it_was_measured_to(
         f"python -m training points export {run_folder} {model}",
         "- the makers of tiny rooms",
         "# commit ",
+        "These figures are of 1 scene of the data",
+        "stored in half precision",
         load_point_model(model).description.sha256,
     ):
         assert text in card
@@ -83,6 +85,8 @@ def test_a_run_is_evaluated_as_well_and_the_same_export_gives_the_same_files(
     for _ in range(2):
         assert main(["points", "export", str(run_folder), str(model)]) == 0
         contents.append({path.name: path.read_bytes() for path in model.iterdir()})
+        assert "holds a point model already" in sentence(capsys, "export", run_folder, model)
+        shutil.rmtree(model)
     assert contents[0] == contents[1]
 
 

@@ -93,10 +93,10 @@ def with_coordinate(value):
         (scan(label=None), "scene room0 .* has no labels"),
         (
             scan(label=(0, 1, 7, 9, 1)),
-            r"2 points have labels out of range \(not 0 to 2, 255\), the first is point 2 with 7",
+            r"the labels of 2 points are out of range \(not 0 to 2, 255\), .* is point 2 with 7",
         ),
-        (with_coordinate(np.nan), "1 points have coordinates that are no finite numbers.*point 3"),
-        (with_coordinate(np.inf), "1 points have coordinates that are no finite numbers.*point 3"),
+        (with_coordinate(np.nan), "coordinates of 1 point are no finite numbers.*point 3"),
+        (with_coordinate(np.inf), "coordinates of 1 point are no finite numbers.*point 3"),
         (replace(scan(), colors=np.zeros((5, 3), np.uint8)), "room0 .* has no colours"),
     ],
 )

@@ -183,3 +183,14 @@ def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
 def test_other_contents_are_refused_with_a_sentence(write, content, message):
     with pytest.raises(PublishedWeightsError, match=message):
         read_checkpoint(write(saved(content)))
+
+
+def test_a_plain_pickle_and_a_run_of_ones_own_are_told_what_to_do(tmp_path):
+    path = tmp_path / "weights.pkl"
+    path.write_bytes(pickle.dumps({"state_dict": {"a": 1.0}}, protocol=4))
+    with pytest.raises(PublishedWeightsError, match="is a pickle and no file of torch.save"):
+        read_checkpoint(path)
+    run = {"network": {}, "optimiser": {}, "averaged": {}, "step": 3, "minutes": 0.1}
+    torch.save(run, path)
+    with pytest.raises(PublishedWeightsError, match="'python -m training points export' makes a"):
+        read_checkpoint(path)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.labels import LabelSpace, LabelSpaceError
+from training.counted import counted
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import (
     DEFECTS,
@@ -183,9 +184,9 @@ def _unknown_labels(rows: Sequence[ScanRow], results: dict[str, SceneResult]) ->
     if not scenes:
         return ""
     return (
-        f"{sum(counts.values()):,} points have labels that are none of the data set's, the first "
-        f"in the scene {scenes[0]}; they are not compared: prepare the data set anew, or correct "
-        "them"
+        f"the labels of {counted(sum(counts.values()), 'point')} are none of the data set's, "
+        f"the first in the scene {scenes[0]}; they are not compared: prepare the data set "
+        "anew, or correct them"
     )
 
 
@@ -215,7 +216,8 @@ def _statistics(
     else:
         text = "leaves them out" if there else "is not there"
     return (
-        f"{len(without)} of {len(training)} scenes of the split '{STATISTICS_SPLIT}' can't be used "
+        f"{len(without)} of {counted(len(training), 'scene')} of the split '{STATISTICS_SPLIT}' "
+        "can't be used "
         f"({', '.join(without[:_NAMED])}{', …' if len(without) > _NAMED else ''}): "
         f"{out / STATISTICS} {text}"
     )

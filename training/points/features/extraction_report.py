@@ -11,6 +11,7 @@ import numpy as np
 
 from seg3d2d_ros.confusion_matrix import ConfusionMatrix
 from seg3d2d_ros.labels import LabelSpace
+from training.counted import counted
 from training.data.manifest import DEFECTS
 from training.points.features.features_description import STATISTICS_SPLIT
 from training.points.features.features_folder import PointFeatures
@@ -65,12 +66,14 @@ class ExtractionReport:
         lines += self.remarks
         kept = sum(scene.kept for scene in self.scenes)
         if kept:
-            lines.append(f"there already and kept: {_scenes(kept)}")
+            lines.append(f"there already and kept: {counted(kept, 'scene')}")
         if STATISTICS_SPLIT in splits:
             constant = PointFeatures(self.out).statistics.constant_channels_text
             lines += filter(None, [constant])
         if self.defects:
-            lines.append(f"no features of {_scenes(len(self.defects))}, see {self.out / DEFECTS}:")
+            lines.append(
+                f"no features of {counted(len(self.defects), 'scene')}, see {self.out / DEFECTS}:"
+            )
             lines += [f"  {text}" for text in self.defects[:_SHOWN]]
         return "\n".join(lines)
 
@@ -78,8 +81,9 @@ class ExtractionReport:
         records = [scene.record for scene in self.scenes if scene.split == split]
         moments = merge_all((record.moments for record in records), self.width)
         line = (
-            f"{split}: {_scenes(len(records))}, {moments.count:,} points, width {self.width}, "
-            f"standard deviation of the channels {np.sqrt(moments.variance).mean():.4g} on average"
+            f"{split}: {counted(len(records), 'scene')}, {counted(moments.count, 'point')}, "
+            f"width {self.width}, standard deviation of the channels "
+            f"{np.sqrt(moments.variance).mean():.4g} on average"
         )
         confusion = ConfusionMatrix(self.label_space)
         for record in records:
@@ -94,7 +98,3 @@ class ExtractionReport:
             f"{line}; the classifier gives {metrics['pixel_accuracy']} % of the labelled points "
             f"their class, mIoU {metrics['miou']} %"
         )
-
-
-def _scenes(count: int) -> str:
-    return "1 scene" if count == 1 else f"{count} scenes"

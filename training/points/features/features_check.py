@@ -49,7 +49,7 @@ class FeaturesCheck:
 
     def text(self) -> str:
         """For people, a line each; empty where nothing is wrong."""
-        lines = [f"no features of {scene}" for scene in self.missing]
+        lines = [f"scene {scene} has no features in the folder" for scene in self.missing]
         return "\n".join([*lines, *self.unfit.values(), *self.remarks])
 
 

@@ -187,14 +187,13 @@ class PointFeatures:
         if record.points_sha256 != sha256:
             raise PointFeaturesError(
                 f"{self.path(scene)} has features of another scan than that of {scene}: of another "
-                "scene or another version of its points; make them anew with 'python -m training "
-                "points features'"
+                "scene or another version of its points; write them anew for this scan"
             )
         features = self._map(scene)
         if len(features) != points:
             raise PointFeaturesError(
                 f"{self.path(scene)} has {len(features)} rows, the scan of {scene} has {points} "
-                "points; make them anew with 'python -m training points features'"
+                "points; write them anew for this scan"
             )
         return features, record
 

@@ -77,7 +77,7 @@ def test_labels_that_the_data_set_does_not_have_are_said(teacher, write_rooms, m
     rooms["bad"][1].labels[:7] = 60000
     for _ in range(2):  # as well where features are kept
         text = extract_features(teacher, write_rooms(rooms), tmp_path / "out").text()
-        assert "7 points have labels that are none of the data set's" in text
+        assert "the labels of 7 points are none of the data set's" in text
         assert "the first in the scene bad" in text
     rooms["bad"][1].labels[:7] = 0
     text = extract_features(teacher, write_rooms(rooms), tmp_path / "out").text()

@@ -210,7 +210,7 @@ def test_check_tells_missing_scenes_from_unfit_ones(features_folder):
     assert not found.fits
     assert found.missing == ["area/hall"]
     assert list(found.unfit) == ["kitchen"] and "5 rows" in found.unfit["kitchen"]
-    assert found.text().splitlines()[0] == "no features of area/hall"
+    assert found.text().splitlines()[0] == "scene area/hall has no features in the folder"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -50,7 +50,7 @@ def test_a_damaged_scene_is_reported_and_the_others_go_on(teacher, rooms, tmp_pa
         "room0.ply is no readable PLY file": "room0",
         "m across": "far",
         "has no colours": "gray",
-        "coordinates that are no finite numbers": "holes",
+        "are no finite numbers": "holes",
         "gone.ply can't be read": "gone",
     }
     assert len(found) == len(words)
