@@ -47,6 +47,7 @@ def point_model_card(
     settings = {**description.config, **description.sampling}
     listed = ", ".join(f"{name} {value}" for name, value in settings.items()) or "all by default"
     thanks = "\n".join(f"- {line}" for line in credits) or "None recorded."
+    measured, trained = (counted(provenance[key], "scene") for key in ("measured", "scenes"))
     more = f"{remarks.strip()}\n\n" if remarks.strip() else ""
     return f"""# {description.name}
 
@@ -65,7 +66,7 @@ fp32, on {metrics["data"]}; each of
 |---|---|
 {rows}
 
-These figures are of {counted(provenance["measured"], "scene")} of the data named above, and say little of
+These figures are of {measured} of the data named above, and say little of
 other rooms, sensors or densities of points; the fewer scenes, the more chance is in them.
 
 {more}## Commands
@@ -75,9 +76,9 @@ other rooms, sensors or densities of points; the fewer scenes, the more chance i
 ## Provenance
 
 Experiment `{provenance["experiment"]}`, {provenance["steps"]} steps, seed {provenance["seed"]},
-exported by commit {provenance["commit"]}. Trained on
-{counted(provenance["scenes"], "scene")}. The description of the data is the experiment's
-`data.description`; the commands that made the data are not recorded. SHA-256 of the weights: {description.sha256}.
+exported by commit {provenance["commit"]}. Trained on {trained}. The description of the
+data is the experiment's `data.description`; the commands that made the data are not recorded.
+SHA-256 of the weights: {description.sha256}.
 
 ## Credits
 

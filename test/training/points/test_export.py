@@ -44,7 +44,7 @@ def test_a_run_becomes_a_model_that_says_what_it_was_measured_to(
     assert main(["points", "export", str(run_folder), str(model)]) == 0
     assert "tiny-model: mIoU" in capsys.readouterr().out
     metrics = load_point_model(model).description.metrics
-    assert metrics["data"] == "1 scenes of the val split of prepared"
+    assert metrics["data"] == "1 scene of the val split of prepared"
     out = tmp_path / "evaluation"
     words = ["evaluate", str(model), str(prepared), "--out", str(out)]
     assert main(["points", *words]) == 0

@@ -63,10 +63,10 @@ def test_what_the_example_writes_is_read(
     np.testing.assert_allclose(there.classifier.weight, weight, rtol=1e-6)
 
     monkeypatch.chdir(tmp_path / "theirs")
-    exec(blocks[1], {})
+    exec(blocks[2], {})
     assert capsys.readouterr().out == "\n"
     np.save(out / "scenes" / "kitchen.npy", np.zeros((2, 7), np.float16))
-    exec(blocks[1], {})
+    exec(blocks[2], {})
     assert "kitchen.npy has 2 rows" in capsys.readouterr().out
 
 
@@ -77,3 +77,26 @@ def test_the_page_names_every_field_and_file(repository, features_folder):
         assert f"`{name}`" in text
     for path in features_folder.folder.iterdir():
         assert f"`{path.name}" in text
+
+
+def test_the_example_of_a_call_writes_features_of_a_prepared_data_set(
+    blocks, features_folder, space, tmp_path, monkeypatch
+):
+    mine = tmp_path / "mine"
+    prepared = mine / "prepared"
+    prepared.mkdir(parents=True)
+    monkeypatch.chdir(mine)
+    rows = [
+        ScanRow(row.scene, "train", "ply", str(features_folder.prepared / row.path))
+        for row in features_folder.rows
+    ]
+    write_scans(prepared, rows)
+    (prepared / "label_space.yaml").write_text(yaml.safe_dump(space.to_mapping()))
+
+    def my_network(points, colors):
+        return np.concatenate([points, colors], 1)
+
+    names = {"my_network": my_network, "weight": np.ones((3, 6)), "bias": np.zeros(3)}
+    (mine / "features").mkdir()
+    exec(blocks[0] + blocks[1], names)
+    assert PointFeatures(mine / "features").check(rows, prepared).fits
