@@ -90,7 +90,7 @@ def extract_features(
     weight, bias = (part.detach().float().cpu().numpy() for part in model.network.classifier)
     width = model.network.feature_width
     description = FeaturesDescription(width, _teacher(model), sha256, scale=scale)
-    start_folder(out, description, model.label_space, weight / np.float32(scale), bias)
+    start_folder(out, description, model.label_space, (weight / scale).astype(np.float32), bias)
     folders = prepared.resolve(), out.resolve()
     jobs = [
         FeaturesJob(model_folder.resolve(), sha256, *folders, row, table, label_ids, device, scale)
