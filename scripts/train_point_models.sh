@@ -26,6 +26,11 @@ for model in "$@"; do
   esac
   "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
     -m training points train "config/experiments/points/rooms_$model.yaml"
-  rm -rf "point_models/rooms-$model" # export leaves a model that is there as it is
-  "$python" -m training points export "runs/rooms_$model" "point_models/rooms-$model"
+  # exported beside the model that is there, which goes only when the new one is whole
+  new="runs/exported/rooms-$model"
+  rm -rf "$new"
+  "$python" -m training points export "runs/rooms_$model" "$new"
+  mkdir -p point_models
+  rm -rf "point_models/rooms-$model"
+  mv "$new" point_models/
 done
