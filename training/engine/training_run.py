@@ -73,6 +73,8 @@ class TrainingRun(ABC):
             torch.set_num_threads(config.threads)
         self.step = 0
         self.minutes = 0.0
+        self._settings: Settings | None = None
+        """What the folder will say that its run is of; None for nothing."""
 
     @abstractmethod
     def _batches(self, first: int, last: int) -> Iterator[tuple[Any, ...]]:
@@ -124,7 +126,7 @@ class TrainingRun(ABC):
         if path is not None:
             self._restore(path)
         self.workers.same_start(self.network.state_dict().values())
-        if self.workers.leads:
+        if self.workers.leads and self._settings is not None:
             claim_folder(self.folder, self._settings)
 
     def _restore(self, path: Path) -> None:
