@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import subprocess
@@ -184,7 +185,8 @@ def test_interrupted_in_the_middle_it_goes_on_to_the_same_bytes(
         while len(list((out / "scenes").glob("*.npz"))) < 2:
             if over.wait(0.001):
                 return
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        # as Ctrl-C has it, without a signal of the operating system into native code
+        _thread.interrupt_main(signal.SIGINT)
 
     thread = threading.Thread(target=interrupt_after_two)
     thread.start()
