@@ -35,6 +35,8 @@ class PointAugmentationConfig:
         elastic: granularity and magnitude, metres, of each elastic distortion; empty for none.
         elastic_chance: of all of them together.
         rotation: largest angle about z, degrees, either way.
+        rotation_chance: of a rotation about z. Below 1, where scenes to come have walls along the
+            axes: in voxels, these look otherwise than slanted ones.
         tilt: largest angle about x and about y, degrees, either way.
         scale: smallest and largest factor of the coordinates.
         flip_chance: of flips; then x and y are each mirrored in one of two cases.
@@ -52,6 +54,7 @@ class PointAugmentationConfig:
     elastic: tuple[tuple[float, float], ...] = ((0.2, 0.4), (0.8, 1.6))
     elastic_chance: float = 0.95
     rotation: float = 180.0
+    rotation_chance: float = 1.0
     tilt: float = 180.0 / 64
     scale: tuple[float, float] = (0.9, 1.1)
     flip_chance: float = 0.95
@@ -153,7 +156,8 @@ def distort(
 def _turn(config: PointAugmentationConfig, rng: Generator) -> npt.NDArray[np.float64]:
     """Rotations about x, y and z in a random order, times a scale."""
     turns = []
-    for axis, largest in enumerate((config.tilt, config.tilt, config.rotation)):
+    rotation = config.rotation if rng.random() < config.rotation_chance else 0.0
+    for axis, largest in enumerate((config.tilt, config.tilt, rotation)):
         angle = math.radians(rng.uniform(-largest, largest))
         first, second = (axis + 1) % 3, (axis + 2) % 3
         turn = np.eye(3)

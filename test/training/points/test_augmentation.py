@@ -105,6 +105,15 @@ def test_rotation_is_about_z_and_keeps_distances(cloud):
     assert triple[0] == pytest.approx(triple[1], rel=1e-3)
 
 
+def test_some_scenes_keep_their_direction_by_chance(cloud):
+    config = changed(rotation=180.0, rotation_chance=0.5)
+    kept = [
+        np.allclose(augment(cloud, config, np.random.default_rng(seed)).points, cloud.points)
+        for seed in range(40)
+    ]
+    assert 10 < sum(kept) < 30
+
+
 def test_tilt_and_scale_stay_within_their_bounds(cloud):
     for seed in range(20):
         rng = np.random.default_rng(seed)
