@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seg3d2d_ros.atomic_file import write_file
+from training.counted import counted
 from training.data.defects import DefectError, DefectKind, unread
 
 
@@ -39,7 +40,8 @@ def read_ply(path: Path) -> Scan:
     """Read a PLY file, text or binary: x, y, z and where present red, green, blue, label, instance.
 
     Raises:
-        DefectError: if it is missing or damaged, or has no points.
+        DefectError: if it is missing or damaged, has no points or coordinates that are no finite
+            numbers.
     """
     import trimesh
 
@@ -73,6 +75,14 @@ def read_ply(path: Path) -> Scan:
         ) from error
     if not len(points):
         raise DefectError(DefectKind.DAMAGED_FILE, path, f"{path} has no points")
+    finite = np.isfinite(points).all(1)
+    if not finite.all():
+        raise DefectError(
+            DefectKind.DAMAGED_FILE,
+            path,
+            f"{path}: the coordinates of {counted(int((~finite).sum()), 'point')} are no finite "
+            f"numbers, the first is point {int(np.argmin(finite))}; remove them",
+        )
     names = _names(data)
     colors = np.zeros((len(points), 3), np.uint8)
     if {"red", "green", "blue"} <= names:

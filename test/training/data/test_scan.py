@@ -83,6 +83,15 @@ def test_damaged_files_are_one_sentence(tmp_path):
         read_ply(tmp_path / "missing.ply")
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_coordinates_that_are_no_numbers_are_refused(tmp_path, value):
+    damaged = scan()
+    damaged.points[[5, 9], 2] = value
+    write_ply(tmp_path / "c.ply", damaged)
+    with pytest.raises(DefectError, match=r"c\.ply: .* of 2 points are .*, the first is point 5"):
+        read_ply(tmp_path / "c.ply")
+
+
 def test_faces_of_points_that_are_not_there_are_refused(tmp_path):
     good = scan()
     faces = good.faces.copy()

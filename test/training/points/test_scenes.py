@@ -95,14 +95,18 @@ def with_coordinate(value):
             scan(label=(0, 1, 7, 9, 1)),
             r"the labels of 2 points are out of range \(not 0 to 2, 255\), .* is point 2 with 7",
         ),
-        (with_coordinate(np.nan), "coordinates of 1 point are no finite numbers.*point 3"),
-        (with_coordinate(np.inf), "coordinates of 1 point are no finite numbers.*point 3"),
         (replace(scan(), colors=np.zeros((5, 3), np.uint8)), "room0 .* has no colours"),
     ],
 )
 def test_what_can_not_be_used_is_named(prepared, changed, message):
     with pytest.raises(CloudError, match=message):
         replaced(prepared, changed).load(0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_coordinates_that_are_no_numbers_are_named(prepared, value):
+    with pytest.raises(DatasetError, match="coordinates of 1 point are no finite numbers.*point 3"):
+        replaced(prepared, with_coordinate(value)).load(0)
 
 
 def test_an_empty_scene_is_named(prepared):

@@ -145,6 +145,12 @@ class ScanNetReader(DatasetReader):
             prepared.defects.append(error.defect(scene))
             return
         prepared.defects += labelled.defects
+        if not labelled.scan.colors.any():
+            mesh = str(mesh_path(folder))
+            text = f"the points in {mesh} have no colours, which 3D networks need"
+            prepared.defects.append(
+                Defect(DefectKind.DAMAGED_FILE, mesh, text, scene, dropped=False)
+            )
         if labelled.scan.labels is None and split != "test":
             text = f"the points in {folder} have no labels"
             prepared.defects.append(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from training.data.open_frames import open_frames
 from training.data.open_scan import open_scan
 from training.data.prepare_dataset import prepare_dataset
 from training.data.registry import open_dataset
+from training.data.scan import read_ply, write_ply
+from training.data.scannet.scans import mesh_path
 
 SCENES = ("scene0000_00", "scene0001_00")
 
@@ -125,6 +128,13 @@ def test_a_mesh_without_labels_is_a_defect_of_train_and_val(prepare, root):
         (scan_of(root) / f"{SCENES[0]}{name}").unlink()
     prepared = prepare()
     assert "have no labels" in only(prepared).text and prepared.scans == 2
+
+
+def test_a_mesh_without_colours_is_a_defect_and_kept(prepare, root):
+    path = mesh_path(scan_of(root))
+    write_ply(path, replace(read_ply(path), colors=np.zeros((6, 3), np.uint8)))
+    prepared = prepare()
+    assert "have no colours" in only(prepared).text and prepared.scans == 2
 
 
 def test_stray_ids_of_the_mesh_are_counted(prepare, root, files):
