@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg3d2d_ros.networks.registry import count_classes, geometry
+from seg3d2d_ros.networks.registry import aligns_corners, count_classes, geometry
+from seg3d2d_ros.networks.upsampling import upsample
 
 
 def _winner(maps: Tensor) -> Tensor:
@@ -42,6 +42,7 @@ class ParsingGraph(nn.Module):
         super().__init__()
         self.network = network
         self.stride = geometry(network)[0]
+        self.align_corners = aligns_corners(network)
         self.temperature = temperature
         self.dtype = torch.float32
         self.label_type = torch.uint8 if count_classes(network) <= 255 else torch.int32
@@ -50,10 +51,14 @@ class ParsingGraph(nn.Module):
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("scale", 1 / torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
 
+    def normalised(self, image: Tensor) -> Tensor:
+        """What the network takes, [N, 3, H, W], of an RGB image [N, H, W, 3], 0 to 255."""
+        planes = image.permute(0, 3, 1, 2).to(torch.float32)
+        return (planes - self.mean) * self.scale
+
     def logits(self, image: Tensor) -> Tensor:
         """Logits [N, classes, H / stride, W / stride] of an RGB image [N, H, W, 3], 0 to 255."""
-        planes = image.permute(0, 3, 1, 2).to(torch.float32)
-        normalised = (planes - self.mean) * self.scale
+        normalised = self.normalised(image)
         if self.dtype == torch.float32:
             return self.network(normalised)
         return self.network(normalised.to(self.dtype)).to(torch.float32)
@@ -65,9 +70,8 @@ class ParsingGraph(nn.Module):
         return self
 
     def _upsample(self, maps: Tensor) -> Tensor:
-        return F.interpolate(
-            maps, scale_factor=float(self.stride), mode="bilinear", align_corners=False
-        )
+        height, width = (side * self.stride for side in maps.shape[2:])
+        return upsample(maps, self.stride, self.align_corners, height, width)
 
     def labels(self, logits: Tensor) -> Tensor:
         """Class ids [N, H, W] of logits, uint8 (int32 beyond 255 classes)."""

@@ -10,7 +10,10 @@ from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
 
+from seg3d2d_ros.networks.hrnet_ocr import HRNetOCR
 from seg3d2d_ros.networks.parsing_network import EfficientNetLiteFPN
+from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
+from seg3d2d_ros.networks.pspnet import PSPNet
 
 
 class NetworkError(ValueError):
@@ -18,19 +21,35 @@ class NetworkError(ValueError):
 
 
 class ParsingNetwork(Protocol):
-    """What every registered network offers besides being a module."""
+    """What every registered network offers besides being a module.
+
+    Attributes:
+        num_classes: unlabeled not counted.
+        output_stride: pixels from one of its features to the next.
+        multiple: of which both sides of an image are a multiple, in use.
+        align_corners: whether feature i lies at pixel i * output_stride, as convolutions with
+            strides and odd kernels put it; else in the middle of its output_stride pixels. Where it
+            does, training images may be of any multiple and one more pixels as well.
+        feature_width: channels of what its classifier sees.
+    """
 
     num_classes: int
     output_stride: int
     multiple: int
+    align_corners: bool
     feature_width: int
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Logits [N, classes, H / output_stride, W / output_stride] of [N, 3, H, W]."""
+        """Logits [N, classes, ceil(H / output_stride), ceil(W / ...)] of [N, 3, H, W]."""
+
+    def outputs(self, image: Tensor) -> ParsingOutputs:
+        """Everything that training needs, of the same."""
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "efficientnet_lite_fpn": EfficientNetLiteFPN,
+    "hrnet_ocr": HRNetOCR,
+    "pspnet": PSPNet,
 }
 
 
@@ -60,6 +79,11 @@ def geometry(network: nn.Module) -> tuple[int, int]:
     """Output stride and the number that both input sides must be a multiple of, in pixels."""
     described = cast(ParsingNetwork, network)
     return described.output_stride, described.multiple
+
+
+def aligns_corners(network: nn.Module) -> bool:
+    """Whether feature i lies at pixel i times the output stride."""
+    return cast(ParsingNetwork, network).align_corners
 
 
 def feature_width(network: nn.Module) -> int:
