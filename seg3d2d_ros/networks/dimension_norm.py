@@ -23,10 +23,14 @@ normalisation and target statistics, as in the published code; nowhere."""
 class DimensionNorm(nn.Module):
     """Normalises by the batch, then brings to target statistics (Table 1).
 
-    ``outer``: y = Δσ (σ̄ (x - μ) / σ + μ̄) + Δμ, and ``inner``: y = σ̄ (Δσ (x - μ) / σ + Δμ) + μ̄, by
-    channel. μ and σ are of the batch in training, over all processes that train together, and
-    running averages of these in evaluation. σ̄ and μ̄ are set once, before training, by
-    :meth:`set_target`; they are stored with the weights.
+    By channel, in training, with the batch's mean and deviation::
+
+        outer: y = delta_sigma * (target_std * (x - mean) / std + target_mean) + delta_mu
+        inner: y = target_std * (delta_sigma * (x - mean) / std + delta_mu) + target_mean
+
+    ``outer`` is Table 1, ``inner`` the published code. The batch is that of all processes that
+    train together; in evaluation, running averages of its statistics take their place. The target
+    is set once, before training, by :meth:`set_target`; it is stored with the weights.
 
     Args:
         channels: C.
@@ -35,10 +39,10 @@ class DimensionNorm(nn.Module):
         eps: added to the variance, as in batch norm.
 
     Attributes:
-        delta_sigma: Δσ, [C], from 1.
-        delta_mu: Δμ, [C], from 0.
-        target_mean: μ̄, [C].
-        target_std: σ̄, [C].
+        delta_sigma: learnable scale, [C], from 1.
+        delta_mu: learnable shift, [C], from 0.
+        target_mean: of the features to be alike, [C].
+        target_std: their standard deviation, [C].
         running_mean, running_var: averages of the batches', [C].
 
     Raises:

@@ -1,8 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Object-contextual representations (Yuan, Chen and Wang, "Object-Contextual Representations for
-Semantic Segmentation", ECCV 2020), widths as with HRNet.
-"""
+"""Object-contextual representations (Yuan, Chen and Wang, ECCV 2020), widths as with HRNet."""
 
 from __future__ import annotations
 

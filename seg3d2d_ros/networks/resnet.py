@@ -9,6 +9,7 @@ et al., CVPR 2017) as in its authors' PyTorch code, semseg.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class DilatedResNet(nn.Module):
         self.depth = depth
         stem: list[nn.Module] = []
         widths = (3, _STEM, _STEM, 2 * _STEM)
-        for k, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        for k, (before, after) in enumerate(pairwise(widths)):
             stem += [
                 nn.Conv2d(before, after, 3, 1 if k else 2, 1, bias=False),
                 nn.BatchNorm2d(after),
