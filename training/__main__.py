@@ -14,17 +14,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.argument_types import classes, rate, text_file
+from training.argument_types import classes, count, rate, text_file
 from training.engine import train_command
 
 
 def _train(arguments: argparse.Namespace) -> int:
     from training.engine.experiment import load_experiment
-    from training.engine.trainer import Trainer
+    from training.kinds_of_training import trainer_of
 
     experiment = load_experiment(arguments.experiment, arguments.set)
+    kind = trainer_of(experiment)
     return train_command.train(
-        arguments, experiment.name, lambda folder, device: Trainer(experiment, folder, device)
+        arguments, experiment.name, lambda folder, device: kind(experiment, folder, device)
     )
 
 
@@ -67,6 +68,15 @@ def _to_bag(arguments: argparse.Namespace) -> int:
         arguments.scene, arguments.bag, space, source=arguments.source, rate=arguments.rate
     )
     print(f"{arguments.bag}: {done.frames} frames, {len(done.without_pose)} without a pose")
+    return 0
+
+
+def _statistics_2d(arguments: argparse.Namespace) -> int:
+    from training.distillation.measure_statistics_2d import measure_statistics_2d
+
+    out = arguments.out or arguments.run_folder / "statistics_2d.json"
+    mean, std = measure_statistics_2d(arguments.run_folder, out, arguments.device, arguments.frames)
+    print(f"{out}: mean {mean:.4f}, standard deviation {std:.4f}")
     return 0
 
 
@@ -123,6 +133,23 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     to_bag.add_argument("--source", default="nyu40", help="ids of the label files (%(default)s)")
     to_bag.add_argument("--rate", type=rate, default=15.0, help="frames a second (%(default)s)")
     to_bag.set_defaults(run=_to_bag)
+
+    statistics = verbs.add_parser(
+        "statistics-2d",
+        help="measure the 2D features of a trained network, for distillation",
+        description="Measures mean and standard deviation of a trained network's 2D features, to "
+        "which the second dimension norm of a distillation brings the simulated 3D features. An "
+        "experiment names the file as distillation.statistics_2d_of.",
+    )
+    statistics.add_argument("run_folder", type=Path, metavar="run", help="run folder")
+    statistics.add_argument(
+        "--out", type=Path, help="file to write; statistics_2d.json in the run folder"
+    )
+    statistics.add_argument(
+        "--frames", type=count, default=500, help="training frames, at most (%(default)s)"
+    )
+    statistics.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    statistics.set_defaults(run=_statistics_2d)
 
     networks = verbs.add_parser(
         "networks",

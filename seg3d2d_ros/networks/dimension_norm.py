@@ -103,6 +103,26 @@ class DimensionNorm(nn.Module):
                 )
             target.copy_(given.expand(self.channels))
 
+    @torch.no_grad()
+    def follow(self, features: Tensor) -> None:
+        """Move the target towards mean and deviation of features, each over all channels.
+
+        Over all processes that train together, and with the momentum of the running averages.
+
+        Args:
+            features: any shape.
+        """
+        values = features.float()
+        moments = torch.stack([values.sum(), values.square().sum()])
+        moments = torch.cat([moments, moments.new_tensor([values.numel()])]).double()
+        if _trains_with_others():
+            torch.distributed.all_reduce(moments)
+        mean, square = moments[:2] / moments[2]
+        std = (square - mean.square()).clamp(min=self.eps).sqrt()
+        first = int(self.num_batches_tracked) == 0
+        for target, value in ((self.target_mean, mean), (self.target_std, std)):
+            target.lerp_(value.to(target.dtype), 1.0 if first else self.momentum)
+
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
         """What normalised features are multiplied by and what is then added, [C] each."""
         if self.affine == "outer":
@@ -131,7 +151,7 @@ class DimensionNorm(nn.Module):
                 features, self.running_mean, self.running_var, scale, shift, eps=self.eps
             )
         self.num_batches_tracked += 1
-        if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
+        if _trains_with_others():
             return self._over_all_processes(features, scale, shift)
         return F.batch_norm(
             features,
@@ -161,6 +181,15 @@ class DimensionNorm(nn.Module):
             self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         factor = (scale * torch.rsqrt(variance + self.eps)).view(1, -1, 1, 1)
         return (centred * factor + shift.view(1, -1, 1, 1)).to(features.dtype)
+
+
+def _trains_with_others() -> bool:
+    distributed = torch.distributed
+    return (
+        distributed.is_available()
+        and distributed.is_initialized()
+        and (distributed.get_world_size() > 1)
+    )
 
 
 def normalisation(norm: str, channels: int, affine: str = "outer") -> nn.Module:

@@ -44,6 +44,8 @@ class DistillationBranch(nn.Module):
         conv3: what they become before they are put beside the 2D branch.
         branch_2d: features from the image alone.
         classifier: on both.
+        follows_2d: whether, in training, DN2's target is the running mean and deviation of the 2D
+            branch's features, over all their channels, in place of what it was set to.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class DistillationBranch(nn.Module):
         last = classifier_width or width
         self.config = config
         self.feature_width = joined
+        self.follows_2d = False
         self.conv1 = nn.Sequential(*_conv_pair(in_channels, config.hidden, width))
         self.norm1 = normalisation(config.norm, width, affine)
         self.conv2 = nn.Sequential(*_conv_pair(width, width, width), nn.ReLU())
@@ -95,6 +98,8 @@ class DistillationBranch(nn.Module):
         """
         simulated = self.conv2(self.norm1(self.conv1(features)))
         features_2d = self.branch_2d(features)
+        if self.training and self.follows_2d and isinstance(self.norm2, DimensionNorm):
+            self.norm2.follow(features_2d.detach())
         calibrated = self.conv3(self.norm2(simulated))
         logits = self.classifier(torch.cat([features_2d, calibrated], 1))
         return ParsingOutputs(logits, auxiliary, simulated, features_2d)
@@ -102,3 +107,8 @@ class DistillationBranch(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Logits [N, classes, h, w] of features [N, in_channels, h, w]."""
         return self.outputs(features).logits
+
+
+def distillation_branch(network: nn.Module) -> DistillationBranch | None:
+    """The branch of a 2D network; None where it has none."""
+    return next((m for m in network.modules() if isinstance(m, DistillationBranch)), None)

@@ -5,11 +5,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from seg3d2d_ros.networks.registry import aligns_corners, count_classes, geometry
+from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
+from seg3d2d_ros.networks.registry import (
+    ParsingNetwork,
+    aligns_corners,
+    count_classes,
+    geometry,
+)
 from seg3d2d_ros.networks.upsampling import upsample
 
 
@@ -63,15 +70,23 @@ class ParsingGraph(nn.Module):
             return self.network(normalised)
         return self.network(normalised.to(self.dtype)).to(torch.float32)
 
+    def outputs(self, image: Tensor) -> ParsingOutputs:
+        """Everything that training needs, of RGB images [N, H, W, 3], 0 to 255, of any size."""
+        network = cast(ParsingNetwork, self.network)
+        return network.outputs(self.normalised(image))
+
     def compute_in(self, dtype: torch.dtype) -> ParsingGraph:
         """Convert the network; normalisation and what follows the logits stay in fp32."""
         self.network.to(dtype)
         self.dtype = dtype
         return self
 
+    def upsampled(self, maps: Tensor, size: Sequence[int]) -> Tensor:
+        """Maps [N, C, h, w] at the output stride brought to an image's height and width."""
+        return upsample(maps, self.stride, self.align_corners, size[0], size[1])
+
     def _upsample(self, maps: Tensor) -> Tensor:
-        height, width = (side * self.stride for side in maps.shape[2:])
-        return upsample(maps, self.stride, self.align_corners, height, width)
+        return self.upsampled(maps, [side * self.stride for side in maps.shape[2:]])
 
     def labels(self, logits: Tensor) -> Tensor:
         """Class ids [N, H, W] of logits, uint8 (int32 beyond 255 classes)."""

@@ -14,7 +14,7 @@ from seg3d2d_ros.networks.efficientnet_lite import (
     EfficientNetLite,
     load_imagenet_weights,
 )
-from seg3d2d_ros.networks.registry import build_network, geometry
+from seg3d2d_ros.networks.registry import aligns_corners, build_network, geometry
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
 from training.engine.experiment import Experiment
@@ -28,17 +28,23 @@ def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
     Raises:
         ExperimentError: if the network cannot take the experiment's input size or crops.
     """
-    multiple = geometry(network)[1]
+    stride, multiple = geometry(network)
     size, training = experiment.input, experiment.training
-    for what, sides in (
-        ("input", (size.height, size.width)),
-        ("training.crop", training.crop),
-        *([("training.early_crop", training.early_crop)] if training.early_steps else []),
-    ):
-        if any(side % multiple or side < multiple for side in sides):
+    # of aligned corners, training images may be those that begin and end with a feature
+    unit, rests = (stride, (0, 1)) if aligns_corners(network) else (multiple, (0,))
+    crops = {"training.crop": training.crop}
+    if training.early_steps:
+        crops["training.early_crop"] = training.early_crop
+    for what, sides in crops.items():
+        if any(side % unit not in rests or side < multiple for side in sides):
             raise ExperimentError(
-                f"{what} is {sides[0]} x {sides[1]}, its sides must be multiples of {multiple}"
+                f"{what} is {sides[0]} x {sides[1]}, its sides must be multiples of {unit}"
+                + (" or one pixel more" if len(rests) > 1 else "")
             )
+    if any(side % multiple or side < multiple for side in (size.height, size.width)):
+        raise ExperimentError(
+            f"input is {size.height} x {size.width}, its sides must be multiples of {multiple}"
+        )
     mean, std = (IMAGENET_MEAN,) * 3, (IMAGENET_STD,) * 3
     return InputSpec(size.height, size.width, multiple, mean, std)
 

@@ -1,0 +1,17 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which training an experiment of a 2D network asks for."""
+
+from __future__ import annotations
+
+from training.engine.experiment import Experiment
+from training.engine.trainer import Trainer
+
+
+def trainer_of(experiment: Experiment) -> type[Trainer]:
+    """The class that trains it: with distillation where the experiment names 3D features."""
+    if experiment.distillation.active:
+        from training.distillation.distillation_trainer import DistillationTrainer
+
+        return DistillationTrainer
+    return Trainer
