@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -134,8 +135,7 @@ class SemanticAwareAdversarialLoss(nn.Module):
         networks = 1 if shared else num_classes
         widths = [width, *[hidden] * (LAYERS - 1), 1]
         self.weights = nn.ParameterList(
-            torch.empty(networks, wide, narrow)
-            for wide, narrow in zip(widths, widths[1:], strict=False)
+            torch.empty(networks, inputs, outputs) for inputs, outputs in pairwise(widths)
         )
         self.biases = nn.ParameterList(torch.zeros(networks, out) for out in widths[1:])
         trained = torch.ones(num_classes, dtype=torch.bool)
