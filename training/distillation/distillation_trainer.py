@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,15 +26,21 @@ from training.distillation.distillation_data import (
     open_projected_features,
 )
 from training.distillation.distillation_monitor import DistillationMonitor
-from training.distillation.losses import projection_sum
+from training.distillation.losses import (
+    ADVERSARIAL,
+    PROJECTION,
+    SEGMENTATION,
+    LossSum,
+    divisors,
+    projection_sum,
+    weighted_loss,
+)
 from training.distillation.paired_batches import PairedBatches
 from training.distillation.statistics_2d import statistics_2d
 from training.engine.settings import ExperimentError
 from training.engine.trainer import Trainer
 
 logger = logging.getLogger(__name__)
-
-_LEAST = 1e-6
 
 
 class DistillationTrainer(Trainer):
@@ -87,7 +94,13 @@ class DistillationTrainer(Trainer):
         self._set_targets()
         self.adversary: Adversary | None = None
         if config.unpaired.features:
-            self.adversary = new_adversary(self.experiment, branch, self.label_space, self.workers)
+            self.adversary = new_adversary(
+                config.unpaired,
+                self.label_space,
+                branch.config.feature_width,
+                self.workers,
+                self.training.seed,
+            )
         self.monitor = DistillationMonitor(self.branch)
 
     def _set_targets(self) -> None:
@@ -124,7 +137,7 @@ class DistillationTrainer(Trainer):
             self._distillation_loss(*part, phase=phase) for part in zip(*pairs, strict=True)
         )
         if self.adversary is not None:
-            self.adversary.train(self.step)
+            self.adversary.learn(self.step)
         return loss
 
     def _count(
@@ -133,15 +146,13 @@ class DistillationTrainer(Trainer):
         """What sums are divided by: means over the processes of what each has in this step."""
         truth = self._truth(labels, phase)
         truth = truth[truth != self.label_space.unlabeled]
-        counts = {"parsing": float(self.weights.cpu()[truth].sum())}
+        counts = {SEGMENTATION: float(self.weights.cpu()[truth].sum())}
         if covered is not None:
-            counts["projection"] = float(covered.sum())
+            counts[PROJECTION] = float(covered.sum())
         if self.adversary is not None:
-            counts["adversarial"] = float(self.adversary.usable(self._cells(labels)).sum())
-        divisors = {name: max(self.workers.mean(count), _LEAST) for name, count in counts.items()}
-        if self.experiment.distillation.reduction == "sum":
-            divisors = dict.fromkeys(divisors, divisors["parsing"])
-        return divisors
+            counts[ADVERSARIAL] = float(self.adversary.count(self._cells(labels)))
+        reduction = self.experiment.distillation.reduction
+        return divisors(counts, reduction, self.workers.mean)
 
     def _cells(self, labels: Tensor) -> Tensor:
         """Labels [N, h, w] of the network's features."""
@@ -161,24 +172,27 @@ class DistillationTrainer(Trainer):
         with self._autocast():
             outputs = self.graph.outputs(images.to(self.device))
         labels = labels.to(self.device)
-        loss = self._parsing_sum(outputs.logits, labels, phase) / self._divisors["parsing"]
+        terms = {SEGMENTATION: (self._parsing_sum(outputs.logits, labels, phase), 1.0)}
+        loss = weighted_loss(terms, self._divisors)
         if outputs.auxiliary is not None:
             auxiliary = self._parsing_sum(outputs.auxiliary, labels, phase)
-            loss = loss + self.training.auxiliary_weight * auxiliary / self._divisors["parsing"]
-        assert outputs.simulated_3d is not None
+            weight = self.training.auxiliary_weight
+            loss = loss + weighted_loss({SEGMENTATION: (auxiliary, weight)}, self._divisors)
+        assert outputs.simulated_3d is not None  # a network with a branch
         simulated = outputs.simulated_3d.float()
+        terms = {}
         if features is not None and covered is not None:
             features, covered = features.to(self.device).float(), covered.to(self.device)
             found = projection_sum(simulated, features, covered)
-            loss = loss + config.projection_weight * found.total / self._divisors["projection"]
+            terms[PROJECTION] = found, config.projection_weight
             self.monitor.add(simulated.detach(), features, covered, float(found.total.detach()))
         if self.adversary is not None:
-            total = self.adversary.deceive(simulated, self._cells(labels), self.step)
-            loss = loss + config.unpaired.weight * total / self._divisors["adversarial"]
-        return loss
+            deceived = self.adversary.deceive(simulated, self._cells(labels))
+            terms[ADVERSARIAL] = deceived, config.unpaired.weight
+        return loss + weighted_loss(terms, self._divisors)
 
-    def _parsing_sum(self, logits: Tensor, labels: Tensor, phase: tuple[int, int]) -> Tensor:
-        return F.cross_entropy(
+    def _parsing_sum(self, logits: Tensor, labels: Tensor, phase: tuple[int, int]) -> LossSum:
+        total = F.cross_entropy(
             self._pixels(logits, labels),
             self._truth(labels, phase),
             self.weights,
@@ -186,11 +200,12 @@ class DistillationTrainer(Trainer):
             label_smoothing=self.training.label_smoothing,
             reduction="sum",
         )
+        return LossSum(total, torch.zeros(()))  # the counts are the whole step's
 
     def _watched(self) -> dict[str, float]:
         scalars = self.monitor.scalars(self.workers)
         if self.adversary is not None:
-            scalars |= self.adversary.scalars()
+            scalars |= self.adversary.scalars(self.label_space)
         return scalars
 
     def further_state(self) -> dict[str, Any]:
