@@ -73,7 +73,7 @@ class ParsingGraph(nn.Module):
     def outputs(self, image: Tensor) -> ParsingOutputs:
         """Everything that training needs, of RGB images [N, H, W, 3], 0 to 255, of any size."""
         network = cast(ParsingNetwork, self.network)
-        return network.outputs(self.normalised(image))
+        return network.outputs(self.normalised(image).to(self.dtype))
 
     def compute_in(self, dtype: torch.dtype) -> ParsingGraph:
         """Convert the network; normalisation and what follows the logits stay in fp32."""

@@ -74,6 +74,7 @@ class TrainingConfig(RunConfig):
         loss_size: ``half``, the cross-entropy at half the image's size, or ``full``. Networks whose
             corners are aligned take ``full``.
         decay: ``kernels``, weights of more than one dimension decay, or ``all``.
+        sync_batch_norm: whether batch norms take the statistics of all processes (on CUDA devices).
         evaluate_frames: evenly spaced val frames used during the run; the end uses all.
 
     Raises:
@@ -98,6 +99,7 @@ class TrainingConfig(RunConfig):
     auxiliary_weight: float = 0.4
     loss_size: str = "half"
     decay: str = "kernels"
+    sync_batch_norm: bool = False
     evaluate_frames: int = 64
 
     def __post_init__(self) -> None:

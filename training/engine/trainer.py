@@ -70,7 +70,7 @@ class Trainer(TrainingRun):
         self.train_frames = training_frames(experiment, self.label_space)
         self.val_frames = open_frames(data.root, data.val_split, self.label_space, data.source)
         self._claim(experiment, experiment_from_mapping)
-        network = new_network(experiment, self.label_space)
+        network = self._synchronised(new_network(experiment, self.label_space))
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.stride = geometry(network)[0]
         if aligns_corners(network) and config.loss_size != "full":
@@ -86,6 +86,17 @@ class Trainer(TrainingRun):
         self.steps = config.steps or -(-config.epochs * len(self.train_frames) // samples)
         self._prepare(network)
         self._start(network, new_optimiser(parameter_groups(network, config), config))
+
+    def _synchronised(self, network: nn.Module) -> nn.Module:
+        """With batch norms of all processes' batch, where that is asked for."""
+        if not self.training.sync_batch_norm or self.workers.count == 1:
+            return network
+        if torch.device(self.device).type != "cuda":
+            raise ExperimentError(
+                "training.sync_batch_norm needs CUDA devices; set it to false, or train in one "
+                "process"
+            )
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
 
     def _batch_settings(self) -> dict[str, Any]:
         """Of :class:`TrainingBatches`, beside the frames."""
