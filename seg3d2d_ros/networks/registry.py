@@ -62,7 +62,8 @@ def build_network(name: str, config: Mapping[str, Any], num_classes: int) -> nn.
         num_classes: number of classes, unlabeled not counted.
 
     Raises:
-        NetworkError: if the name or a configuration key is unknown.
+        NetworkError: if the name or a configuration key is unknown, a setting impossible, or a
+            package missing from which layers come.
     """
     if name not in NETWORKS:
         raise NetworkError(f"there is no network '{name}'; known are {', '.join(sorted(NETWORKS))}")
@@ -72,7 +73,11 @@ def build_network(name: str, config: Mapping[str, Any], num_classes: int) -> nn.
         raise NetworkError(
             f"network '{name}' has no setting '{unknown[0]}'; it has {', '.join(sorted(known))}"
         )
-    return NETWORKS[name](num_classes=num_classes, **config)
+    try:
+        return NETWORKS[name](num_classes=num_classes, **config)
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
+        reason = " ".join(str(error).split())
+        raise NetworkError(f"network '{name}' can't be built: {reason}") from error
 
 
 def geometry(network: nn.Module) -> tuple[int, int]:
