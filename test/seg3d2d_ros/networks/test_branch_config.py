@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from seg3d2d_ros.networks.branch_config import BranchConfig, branch_config  # noqa: E402
+from seg3d2d_ros.networks.branch_config import BranchConfig, branch_config
 
 
 def test_what_is_not_said_is_as_published():
