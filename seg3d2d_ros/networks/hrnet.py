@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seg3d2d_ros.networks.imagenet_statistics import IMAGENET_RGB_MEAN, IMAGENET_RGB_STD
+
 _TIMM_NAME = "hrnet_w48"
 _COARSEST_STRIDE = 32
 _OPERATORS = {
@@ -59,6 +61,9 @@ class HRNet(nn.Module):
     Raises:
         ModuleNotFoundError: if timm is not installed.
     """
+
+    pixel_mean = IMAGENET_RGB_MEAN
+    pixel_std = IMAGENET_RGB_STD
 
     def __init__(self) -> None:
         super().__init__()

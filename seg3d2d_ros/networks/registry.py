@@ -24,10 +24,26 @@ class MissingPackageError(NetworkError):
     """A package is missing from which a network's layers come."""
 
 
+Rgb = tuple[float, float, float]
+
+
+class Encoder(Protocol):
+    """What every encoder offers besides being a module.
+
+    Attributes:
+        pixel_mean: by which images are normalised, of red, green and blue, 0 to 255.
+        pixel_std: likewise.
+    """
+
+    pixel_mean: Rgb
+    pixel_std: Rgb
+
+
 class ParsingNetwork(Protocol):
     """What every registered network offers besides being a module.
 
     Attributes:
+        encoder: its first part.
         num_classes: unlabeled not counted.
         output_stride: pixels from one of its features to the next.
         multiple: of which both sides of an image are a multiple, in use.
@@ -37,6 +53,7 @@ class ParsingNetwork(Protocol):
         feature_width: channels of what its classifier sees.
     """
 
+    encoder: Encoder
     num_classes: int
     output_stride: int
     multiple: int
@@ -90,6 +107,12 @@ def geometry(network: nn.Module) -> tuple[int, int]:
     """Output stride and the number that both input sides must be a multiple of, in pixels."""
     described = cast(ParsingNetwork, network)
     return described.output_stride, described.multiple
+
+
+def pixel_statistics(network: nn.Module) -> tuple[Rgb, Rgb]:
+    """Mean and deviation by which its images are normalised, of red, green and blue, 0 to 255."""
+    encoder = cast(ParsingNetwork, network).encoder
+    return encoder.pixel_mean, encoder.pixel_std
 
 
 def aligns_corners(network: nn.Module) -> bool:
