@@ -177,7 +177,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from training.points.cloud import CloudError
     from training.points.networks.point_network import PointNetworkError
     from training.points.sparse.voxel_pyramid import VoxelError
-    from training.published_weights.imported_network import PublishedWeightsError
+    from training.published_weights.published_weights_error import PublishedWeightsError
     from training.quantisation import QuantisationError
 
     return (

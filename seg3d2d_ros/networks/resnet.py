@@ -14,6 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from seg3d2d_ros.networks.imagenet_statistics import IMAGENET_RGB_MEAN, IMAGENET_RGB_STD
+
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 """Bottlenecks of the four stages, by the network's depth."""
 _STEM = 64
@@ -61,6 +63,8 @@ class DilatedResNet(nn.Module):
 
     channels = (256, 512, 1024, 2048)
     """Of the stages."""
+    pixel_mean = IMAGENET_RGB_MEAN
+    pixel_std = IMAGENET_RGB_STD
 
     def __init__(self, depth: int = 50) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from seg3d2d_ros.bundle import ModelBundle  # noqa: E402
 from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
-from training import export, onnx_graph  # noqa: E402
+from training import bundle_weights, export, onnx_graph  # noqa: E402
 from training.engine.checkpoint import CheckpointError  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.predictor import NetworkPredictor  # noqa: E402
@@ -109,7 +109,7 @@ def test_the_graph_takes_any_batch_and_size(run_folder, tmp_path):
 
 
 def test_a_disagreeing_graph_is_refused(run_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "MINIMUM_AGREEMENT", 1.01)
+    monkeypatch.setattr(bundle_weights, "MINIMUM_AGREEMENT", 1.01)
     with pytest.raises(export.ExportError, match="agrees with PyTorch on .* nothing was exported"):
         export.export_run(run_folder, tmp_path / "models" / "tiny", command="")
     assert not (tmp_path / "models" / "tiny").exists()

@@ -8,13 +8,13 @@ from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.labels import LabelSpace
-from seg3d2d_ros.networks.efficientnet_lite import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    EfficientNetLite,
-    load_imagenet_weights,
+from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite, load_imagenet_weights
+from seg3d2d_ros.networks.registry import (
+    aligns_corners,
+    build_network,
+    geometry,
+    pixel_statistics,
 )
-from seg3d2d_ros.networks.registry import aligns_corners, build_network, geometry
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
 from training.engine.experiment import Experiment
@@ -45,8 +45,7 @@ def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
         raise ExperimentError(
             f"input is {size.height} x {size.width}, its sides must be multiples of {multiple}"
         )
-    mean, std = (IMAGENET_MEAN,) * 3, (IMAGENET_STD,) * 3
-    return InputSpec(size.height, size.width, multiple, mean, std)
+    return InputSpec(size.height, size.width, multiple, *pixel_statistics(network))
 
 
 def training_frames(experiment: Experiment, label_space: LabelSpace) -> JoinedFrames:
