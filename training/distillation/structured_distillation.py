@@ -123,5 +123,5 @@ def _patch_sums(maps: Tensor, patch: int) -> Tensor:
 def _cosines(maps: Tensor, covered: Tensor, patch: int) -> Tensor:
     """Similarities of nodes, [N, nodes, nodes]; the mean of covered cells has their sum's angle."""
     nodes = _patch_sums(torch.where(covered[:, None], maps.float(), 0.0), patch)
-    unit = F.normalize(nodes, dim=1)
+    unit = F.normalize(nodes, dim=1, eps=1e-6)
     return unit.transpose(1, 2) @ unit
