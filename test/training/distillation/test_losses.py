@@ -102,6 +102,9 @@ def test_cells_that_are_not_covered_play_no_part_even_as_nan(batch):
     assert float(after.detach()) == float(before.detach())
     after.backward()
     assert simulated.grad.isfinite().all()
+    # and it is not hidden where it does
+    features = torch.full_like(features, math.nan)
+    assert projection_sum(simulated, features, batch["covered"]).total.isnan()
 
 
 def test_sums_of_parts_add_up_to_the_sum_of_the_whole(batch):
@@ -152,7 +155,7 @@ def test_without_a_covered_cell_the_loss_is_that_of_segmentation(batch, reductio
     loss = combined_loss(terms_of(batch), reduction, alone)
     loss.backward()
     total, count = equation_2(logits.detach().double(), batch["labels"])
-    assert float(loss) == pytest.approx(total / count, rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(total / count, rel=1e-5)
     assert torch.equal(simulated.grad, torch.zeros_like(simulated))
     assert math.isnan(terms_of(batch)[PROJECTION][0].mean)
 
