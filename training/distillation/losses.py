@@ -74,7 +74,8 @@ def segmentation_sum(pixel_logits: Tensor, labels: Tensor, unlabeled: int) -> Lo
 def projection_sum(simulated: Tensor, features: Tensor, covered: Tensor) -> LossSum:
     """Squared distance of simulated to projected 3D features, L_p (Eq. 1).
 
-    What lies in cells that are not covered plays no part, NaN included.
+    What lies in cells that are not covered plays no part, NaN included. NaN at a covered cell makes
+    the sum NaN: it is not hidden, and files of features that hold some are refused when read.
 
     Args:
         simulated: f3D_sim, [N, C, h, w].

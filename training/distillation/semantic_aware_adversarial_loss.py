@@ -49,12 +49,12 @@ class DiscriminatorAccuracy:
     def __add__(self, other: DiscriminatorAccuracy) -> DiscriminatorAccuracy:
         """Of the vectors of both."""
         return DiscriminatorAccuracy(
-            *(mine + theirs for mine, theirs in zip(self._parts, other._parts, strict=True))
+            *[mine + theirs for mine, theirs in zip(self._parts, other._parts, strict=True)]
         )
 
     def mean_over_processes(self) -> DiscriminatorAccuracy:
         """With each number's mean over the processes, which leaves accuracies those of all."""
-        return DiscriminatorAccuracy(*map(mean_over_processes, self._parts))
+        return DiscriminatorAccuracy(*[mean_over_processes(part) for part in self._parts])
 
     @property
     def by_class(self) -> Tensor:
@@ -90,7 +90,9 @@ class SemanticAwareAdversarialLoss(nn.Module):
     and the 2D network nothing but that: such vectors are left out of both sums and counts, and
     counted in :meth:`accuracy`.
 
-    Everything is computed in float32, whatever autocast says.
+    Everything is computed in float32, whatever autocast says. What is kept for the gradients of 16
+    maps of 60 x 60 vectors of 96 channels takes 190 MB for the 2D network, and
+    for the discriminators 580 MB with as many real vectors.
 
     Args:
         num_classes: N, that 2D and 3D data have in common.
@@ -108,7 +110,7 @@ class SemanticAwareAdversarialLoss(nn.Module):
         ValueError: if a setting is impossible.
     """
 
-    trained: Tensor
+    has_real: Tensor
 
     def __init__(
         self,
@@ -138,9 +140,9 @@ class SemanticAwareAdversarialLoss(nn.Module):
             torch.empty(networks, inputs, outputs) for inputs, outputs in pairwise(widths)
         )
         self.biases = nn.ParameterList(torch.zeros(networks, out) for out in widths[1:])
-        trained = torch.ones(num_classes, dtype=torch.bool)
-        trained[list(without_real)] = False
-        self.register_buffer("trained", trained, persistent=False)
+        has_real = torch.ones(num_classes, dtype=torch.bool)
+        has_real[list(without_real)] = False
+        self.register_buffer("has_real", has_real, persistent=False)
         self.reset_parameters()
 
     @torch.no_grad()
@@ -209,7 +211,7 @@ class SemanticAwareAdversarialLoss(nn.Module):
             for which in (known, known[right]):
                 counts.append(torch.bincount(which, minlength=self.num_classes).float())
         left_out = len(simulated) + len(real) - counts[0].sum() - counts[2].sum()
-        return DiscriminatorAccuracy(*counts, left_out)
+        return DiscriminatorAccuracy(counts[0], counts[1], counts[2], counts[3], left_out)
 
     def _known(self, vectors: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Those of a class that a discriminator is trained for."""
@@ -224,7 +226,7 @@ class SemanticAwareAdversarialLoss(nn.Module):
                 "the 3D features"
             )
         in_range = (classes >= 0) & (classes < self.num_classes)
-        chosen = in_range & self.trained[classes.clamp(0, self.num_classes - 1)]
+        chosen = in_range & self.has_real[classes.clamp(0, self.num_classes - 1)]
         return vectors[chosen].float(), classes[chosen]
 
     def _logits(self, vectors: Tensor, classes: Tensor, *, fixed: bool) -> Tensor:

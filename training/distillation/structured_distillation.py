@@ -17,8 +17,11 @@ from torch import Tensor
 
 from training.distillation.losses import LossSum, check_projected, covered_rows
 
-PUBLISHED_WEIGHTS = {"pixel_wise": 10.0, "pair_wise": 1.0, "holistic": 0.1}
-"""Weights of the terms beside the segmentation loss, defaults of the published code."""
+STRUCTURED_WEIGHTS = {"pixel_wise": 10.0, "pair_wise": 1.0, "holistic": 0.1}
+"""Weights of the terms beside the segmentation loss, defaults of the published code.
+
+There the pixel-wise sum is divided by the cells of one image and not by the images, so that its
+weight counts for each image of a device's batch; here all terms are means."""
 
 
 def teacher_logits(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -123,5 +126,5 @@ def _patch_sums(maps: Tensor, patch: int) -> Tensor:
 def _cosines(maps: Tensor, covered: Tensor, patch: int) -> Tensor:
     """Similarities of nodes, [N, nodes, nodes]; the mean of covered cells has their sum's angle."""
     nodes = _patch_sums(torch.where(covered[:, None], maps.float(), 0.0), patch)
-    unit = F.normalize(nodes, dim=1)
+    unit = F.normalize(nodes, dim=1, eps=1e-6)
     return unit.transpose(1, 2) @ unit
