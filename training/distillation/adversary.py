@@ -84,7 +84,7 @@ class Adversary:
             cells: labels int64 [N, h, w]; those that are no class take no part.
         """
         known = (cells >= 0) & (cells < self.loss.num_classes)
-        return int(self.loss.trained.cpu()[cells.cpu()[known.cpu()]].sum())
+        return int(self.loss.has_real.cpu()[cells.cpu()[known.cpu()]].sum())
 
     def deceive(self, simulated: Tensor, cells: Tensor) -> LossSum:
         """The 2D network's loss (Eq. 4) on a part of a step, kept for :meth:`learn`.
@@ -179,7 +179,7 @@ def new_adversary(
     adversary = Adversary(config, pools, classes, width, workers, seed)
     names = [
         name
-        for name, known in zip(label_space.names, adversary.loss.trained, strict=True)
+        for name, known in zip(label_space.names, adversary.loss.has_real, strict=True)
         if not known
     ]
     if len(names) == classes:
