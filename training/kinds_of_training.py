@@ -10,6 +10,10 @@ from training.engine.trainer import Trainer
 
 def trainer_of(experiment: Experiment) -> type[Trainer]:
     """The class that trains it: with distillation where the experiment names 3D features."""
+    if experiment.distillation.structured.active:
+        from training.distillation.structured_trainer import StructuredDistillationTrainer
+
+        return StructuredDistillationTrainer
     if experiment.distillation.active:
         from training.distillation.distillation_trainer import DistillationTrainer
 

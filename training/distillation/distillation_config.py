@@ -58,6 +58,37 @@ class UnpairedConfig:
 
 
 @dataclass(frozen=True)
+class StructuredConfig:
+    """Structured knowledge distillation with a 3D teacher, a baseline (Table 2); off by default.
+
+    Attributes:
+        pixel_wise, pair_wise, holistic: weights of its terms, 10, 1 and 0.1 in its published code.
+        patch: cells of the feature map along the side of a node of the pair-wise term.
+        learning_rate: of the holistic term's critic (Adam).
+    """
+
+    pixel_wise: float = 0.0
+    pair_wise: float = 0.0
+    holistic: float = 0.0
+    patch: int = 15
+    learning_rate: float = 4e-4
+
+    def __post_init__(self) -> None:
+        for name in ("pixel_wise", "pair_wise", "holistic"):
+            _not_below_0(f"structured.{name}", getattr(self, name))
+        for name in ("patch", "learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ExperimentError(
+                    f"distillation.structured.{name} is {getattr(self, name)}, must be above 0"
+                )
+
+    @property
+    def active(self) -> bool:
+        """Whether it has any term."""
+        return self.pixel_wise + self.pair_wise + self.holistic > 0
+
+
+@dataclass(frozen=True)
 class DistillationConfig:
     """What a network with a distillation branch is taught by; nothing where none is named.
 
@@ -75,7 +106,7 @@ class DistillationConfig:
             over all channels, or empty for ``statistics_2d_of``.
         statistics_2d_of: ``running``, the averages of this run's own 2D branch, or a file that
             ``statistics`` wrote of a trained network.
-        unpaired: see there.
+        unpaired, structured: see there.
     """
 
     features: tuple[str, ...] = ()
@@ -85,6 +116,7 @@ class DistillationConfig:
     statistics_2d: tuple[float, ...] = ()
     statistics_2d_of: str = RUNNING
     unpaired: UnpairedConfig = field(default_factory=UnpairedConfig)
+    structured: StructuredConfig = field(default_factory=StructuredConfig)
 
     def __post_init__(self) -> None:
         _not_below_0("projection_weight", self.projection_weight)
@@ -102,6 +134,11 @@ class DistillationConfig:
             raise ExperimentError(
                 f"distillation.statistics_2d is {list(self.statistics_2d)}, must be a mean and a "
                 "standard deviation above 0"
+            )
+        if self.structured.active and (self.unpaired.features or not self.paired):
+            raise ExperimentError(
+                "distillation.structured needs features of paired scans and is a method of its "
+                "own: give distillation.features, and nothing in distillation.unpaired"
             )
 
     @property

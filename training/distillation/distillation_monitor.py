@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seg3d2d_ros.networks.distillation_branch import DistillationBranch
+from training.distillation.sanity_levels import batch_sanity_levels
 from training.engine.workers import Workers
 
 _PAIRED = ("loss", "constant", "zero", "covered", "cells")
@@ -50,10 +51,10 @@ class DistillationMonitor:
         self._sums["loss"] += loss_sum
         self._sums["covered"] += float(covered.sum())
         self._sums["cells"] += covered.numel()
-        seen = features.permute(0, 2, 3, 1)[covered].double()
-        if len(seen):
-            self._sums["zero"] += float(seen.square().sum())
-            self._sums["constant"] += float((seen - seen.mean(0)).square().sum())
+        levels = batch_sanity_levels(features, covered)
+        if levels is not None:
+            self._sums["constant"] += levels.constant_mean * float(covered.sum())
+            self._sums["zero"] += levels.zero * float(covered.sum())
         values = simulated.double()
         moments = torch.stack([values.mean((0, 2, 3)), values.square().mean((0, 2, 3))])
         self._moments.append(moments.cpu())

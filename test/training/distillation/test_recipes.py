@@ -35,7 +35,8 @@ def test_two_steps(name, paired_rooms, tmp_path):
     branch = mapping["network"]["config"].get("branch")
     if branch:
         branch["feature_width"] = 6
-        distillation = mapping["distillation"]
+    distillation = mapping["distillation"]
+    if distillation["features"] or branch:
         distillation["features"] = [str(paired_rooms.features) for _ in distillation["features"]]
         if distillation["statistics_2d_of"] != "running":
             distillation["statistics_2d"] = [0.15, 0.2]
