@@ -7,9 +7,9 @@ from __future__ import annotations
 import logging
 
 from training.data.batches import TrainingBatches
+from training.distillation.combined_loss_trainer import CombinedLossTrainer
 from training.distillation.distillation_data import feature_grid, open_projected_features
 from training.distillation.paired_batches import PairedBatches
-from training.distillation.combined_loss_trainer import CombinedLossTrainer
 from training.engine.settings import ExperimentError
 
 logger = logging.getLogger(__name__)

@@ -208,3 +208,18 @@ def test_two_processes_normalise_by_the_joined_batch(torchrun, tmp_path):
     script.write_text(TWO_PROCESSES)
     done = torchrun(str(script))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_target_may_follow_other_features():
+    """The first batch sets it, later ones move it by the momentum."""
+    norm = DimensionNorm(3)
+    norm.train()
+    generator = torch.Generator().manual_seed(0)
+    one, two = (torch.randn(2, 5, 4, 4, generator=generator) * k + k for k in (1, 2))
+    norm.follow(one)
+    torch.testing.assert_close(norm.target_mean, one.mean().expand(3))
+    torch.testing.assert_close(norm.target_std, one.std(correction=0).expand(3))
+    norm(torch.randn(2, 3, 4, 4, generator=generator))
+    norm.follow(two)
+    expected = 0.9 * one.mean() + 0.1 * two.mean()
+    torch.testing.assert_close(norm.target_mean, expected.expand(3))

@@ -12,6 +12,7 @@ pytest.importorskip("tensorboard")
 from training.distillation.distillation_trainer import DistillationTrainer  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.settings import ExperimentError  # noqa: E402
+from training.engine.trainer import Trainer  # noqa: E402
 from training.kinds_of_training import trainer_of  # noqa: E402
 
 BRANCH = {"feature_width": 6, "hidden": 16, "width_2d": 12}
@@ -60,6 +61,11 @@ def trainer(mapping, folder):
     experiment = experiment_from_mapping(mapping)
     assert trainer_of(experiment) is DistillationTrainer
     return DistillationTrainer(experiment, folder, show_progress=False)
+
+
+def test_kinds_of_training(experiment):
+    experiment["distillation"] = {}
+    assert trainer_of(experiment_from_mapping(experiment)) is Trainer
 
 
 def watched(run, step=0):
@@ -218,3 +224,39 @@ def test_aligned_corners_take_the_loss_at_full_size(experiment, tmp_path):
     experiment["training"]["crop"] = [97, 97]
     with pytest.raises(ExperimentError, match="loss_size must be full"):
         trainer(experiment, tmp_path / "run")
+
+
+PROGRAM = """
+import sys, torch, yaml
+from pathlib import Path
+from training.distillation.distillation_trainer import DistillationTrainer
+from training.engine.experiment import experiment_from_mapping
+folder = Path(sys.argv[1])
+mapping = yaml.safe_load((folder / "experiment.yaml").read_text())
+run = DistillationTrainer(experiment_from_mapping(mapping), folder / "run", show_progress=False)
+run.run()
+state = {**run.network.state_dict(), **run.adversary.loss.state_dict()}
+torch.save((state, run._watched()), folder / f"state{run.workers.rank}.pt")
+run.workers.part()
+"""
+
+
+def test_two_processes_train_one_network(experiment, paired_rooms, tmp_path, torchrun):
+    import yaml
+
+    experiment["distillation"]["unpaired"] = {
+        "scans": [str(paired_rooms.root)],
+        "features": [str(paired_rooms.features)],
+    }
+    experiment["training"]["steps"] = 2
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = torchrun(str(tmp_path / "program.py"), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (one, seen), (other, also) = (torch.load(tmp_path / f"state{k}.pt") for k in (0, 1))
+    # all that is trained, and what dimension norms have seen, is the same in both
+    own = ("running_mean", "running_var", "num_batches_tracked")
+    for name, value in one.items():
+        if "norm" in name or not name.endswith(own):
+            assert torch.equal(value, other[name]), name
+    assert seen == also
