@@ -141,10 +141,10 @@ def import_distilled_pspnet(
     norm1.set_target(torch.from_numpy(targets.mean_3d), torch.from_numpy(targets.std_3d))
     norm2.set_target(torch.from_numpy(targets.mean_2d), torch.from_numpy(targets.std_2d))
     report = [
-        f"{file.name} is the PSPNet-{config['depth']} of 3D-to-2D distillation: {width} simulated 3D "
-        f"features, {outputs} outputs.",
+        f"{file.name} is the PSPNet-{config['depth']} of 3D-to-2D distillation: {width} simulated "
+        f"3D features, {outputs} outputs.",
         classes.report,
-        f"The target statistics of its dimension norms are those in the folder '{statistics.name}'.",
+        f"The dimension norms' target statistics are those in the folder '{statistics.name}'.",
         *checkpoint.remarks(),
     ]
     return ImportedParsingNetwork(
