@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seg3d2d_ros.networks.distillation_branch import DistillationBranch
+from training.distillation.process_mean import mean_over_processes
 from training.distillation.sanity_levels import batch_sanity_levels
 from training.engine.workers import Workers
 
@@ -57,7 +58,7 @@ class DistillationMonitor:
             self._sums["zero"] += levels.zero * float(covered.sum())
         values = simulated.double()
         moments = torch.stack([values.mean((0, 2, 3)), values.square().mean((0, 2, 3))])
-        self._moments.append(moments.cpu())
+        self._moments.append(moments)
 
     def scalars(self, workers: Workers) -> dict[str, float]:
         """Scalars of the step, the same in all processes."""
@@ -75,7 +76,7 @@ class DistillationMonitor:
         norms = self.branch.dimension_norms
         if norms is not None:
             if self._moments:
-                mean, square = torch.stack(self._moments).mean(0)
+                mean, square = mean_over_processes(torch.stack(self._moments).mean(0)).cpu()
                 std = (square - mean.square()).clamp(min=0).sqrt()
                 target = norms[0].target_mean.cpu().double(), norms[0].target_std.cpu().double()
                 scalars["distillation/mean_off_by"] = float((mean - target[0]).abs().mean())

@@ -35,11 +35,12 @@ def rectangle(width, height, z, step):
 
 
 def features_of(points, labels):
-    """Where a point is, in 4 m, and what it is of, and two channels of noise; above 0."""
+    """What a point is of, in four ways, and two channels of noise; from 0 up."""
     rng = np.random.default_rng(0)
-    noise = rng.uniform(0, 1, (len(points), 2))
-    panel = (labels == 5)[:, None]
-    return np.concatenate([points / 4 + 1, panel, noise], 1).astype(np.float16)
+    panel = (labels == 5).astype(np.float64)
+    noise = 0.2 * rng.uniform(0, 1, (len(points), 2))
+    ways = np.stack([2 * panel, 1 - panel, points[:, 2] / 4, panel], 1)
+    return np.concatenate([ways, noise], 1).astype(np.float16)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ pytest.importorskip("tensorboard")
 
 from training.distillation.distillation_trainer import DistillationTrainer  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
+from training.engine.optimisation import AveragedWeights  # noqa: E402
 from training.engine.settings import ExperimentError  # noqa: E402
 from training.engine.trainer import Trainer  # noqa: E402
 from training.kinds_of_training import trainer_of  # noqa: E402
@@ -133,7 +134,7 @@ def test_the_branch_learns_to_simulate(experiment, tmp_path):
     run.step = 0
     run.run()
     after = watched(run, 59)
-    # of the six channels two are noise and one hardly varies; the others can be known
+    # of the six channels two are noise, with little variance; the others can be known
     level = after["distillation/projection_loss_of_the_mean"]
     assert level < after["distillation/projection_loss_of_zero"]
     assert after["distillation/projection_loss"] < min(
@@ -162,6 +163,11 @@ def test_a_batch_without_covered_cells_has_no_regression_loss(experiment, tmp_pa
     assert "distillation/projection_loss" not in scalars
 
 
+def compute_in_double(run):
+    run.graph.compute_in(torch.float64)
+    run.averaged = AveragedWeights(run.network, 0.0)
+
+
 def test_accumulated_parts_are_one_batch(experiment, tmp_path):
     """Where batch norm sees the same: with parts that are alike, gradients are the batch's."""
     experiment["training"] |= {"clip": 1e9, "batch": 1, "accumulate": 2}
@@ -172,12 +178,12 @@ def test_accumulated_parts_are_one_batch(experiment, tmp_path):
     )
     covered[1, ::2] = False  # the parts cover unlike many cells
     # batch norm of the few coarse positions amplifies rounding
-    run.graph.compute_in(torch.float64)
+    compute_in_double(run)
     run._train_step(images, labels, features, covered)
     parts = [p.grad.clone() for p in run.network.parameters()]
     experiment["training"] |= {"batch": 2, "accumulate": 1}
     whole = trainer(experiment, tmp_path / "whole")
-    whole.graph.compute_in(torch.float64)
+    compute_in_double(whole)
     whole._train_step(images, labels, features, covered)
     ours, theirs = (
         torch.cat([gradient.flatten().double() for gradient in gradients])
