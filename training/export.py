@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec, ModelBundle
 from seg3d2d_ros.bundle_writer import write_bundle
+from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite
 from seg3d2d_ros.networks.registry import geometry
 from seg3d2d_ros.parser import ParserConfig, SceneParser
 from training.bundle_weights import (
@@ -154,7 +156,7 @@ def export_run(
                 metrics=metrics,
                 provenance=provenance,
                 licence=run.experiment.licence,
-                credits=_credits(run.experiment),
+                credits=_credits(run.experiment, run.graph.network),
             )
 
         trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")
@@ -223,6 +225,18 @@ IMAGENET_CREDIT = (
 )
 
 
-def _credits(experiment: Experiment) -> list[str]:
-    starts_from_imagenet = experiment.network.imagenet or experiment.network.start_from
-    return [*([IMAGENET_CREDIT] if starts_from_imagenet else []), *experiment.data.credits]
+ENCODER_CREDIT = (
+    "encoder started from the file {file}, in the names of semseg (github.com/hszhao/semseg, MIT), "
+    "whose ImageNet weights it is taken for"
+)
+
+
+def _credits(experiment: Experiment, network: nn.Module) -> list[str]:
+    """Whose work a model builds on: the weights it starts from, and the data."""
+    settings = experiment.network
+    starts: list[str] = []
+    if settings.encoder_weights:
+        starts.append(ENCODER_CREDIT.format(file=Path(settings.encoder_weights).name))
+    elif isinstance(getattr(network, "encoder", None), EfficientNetLite):
+        starts += [IMAGENET_CREDIT] if settings.imagenet or settings.start_from else []
+    return [*starts, *experiment.data.credits]

@@ -8,10 +8,8 @@ et al., CVPR 2017) as in its authors' PyTorch code, semseg.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from seg3d2d_ros.networks.imagenet_statistics import IMAGENET_RGB_MEAN, IMAGENET_RGB_STD
@@ -106,23 +104,10 @@ class DilatedResNet(nn.Module):
         return stages
 
 
-def map_semseg_state(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the weights of semseg's ResNet, as of its ImageNet files, to :class:`DilatedResNet`'s.
-
-    Args:
-        published: names such as ``conv1.weight``, ``bn3.running_var``, ``layer1.0.conv1.weight``.
-            The classifier ``fc`` is left out.
-    """
-    state = {}
-    for name, value in published.items():
-        part, _, rest = name.partition(".")
-        if part.startswith("layer"):
-            state[f"stages.{int(part[5:]) - 1}.{rest}"] = value
-        elif part != "fc":
-            kind, number = part[:-1], int(part[-1]) - 1
-            state[f"stem.{3 * number + (kind == 'bn')}.{rest}"] = value
-    for name in list(state):
-        if name.endswith("running_var"):
-            counter = name.replace("running_var", "num_batches_tracked")
-            state.setdefault(counter, torch.zeros((), dtype=torch.long))
-    return state
+def semseg_name(name: str) -> str:
+    """What semseg's ImageNet files call one of :class:`DilatedResNet`'s weights."""
+    part, place, rest = name.split(".", 2)
+    if part == "stages":
+        return f"layer{int(place) + 1}.{rest}"
+    number, kind = divmod(int(place), 3)
+    return f"{('conv', 'bn')[kind]}{number + 1}.{rest}"

@@ -17,6 +17,7 @@ from seg3d2d_ros.networks.registry import (
 )
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
+from training.engine.encoder_weights import load_encoder_weights
 from training.engine.experiment import Experiment
 from training.engine.settings import ExperimentError
 from training.engine.stored_run import start_from
@@ -70,11 +71,20 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
     """
     config = experiment.network
     network = build_network(config.name, config.config, label_space.num_classes)
+    if config.start_from and config.encoder_weights:
+        raise ExperimentError(
+            "network.start_from and network.encoder_weights are two starts; name one of them"
+        )
     if config.start_from:
         start_from(network, config.start_from, config.name)
+    elif config.encoder_weights:
+        load_encoder_weights(network, config.encoder_weights, config.name)
     elif config.imagenet:
         encoder = getattr(network, "encoder", None)
         if not isinstance(encoder, EfficientNetLite):
-            raise ExperimentError(f"there are no ImageNet weights for network '{config.name}'")
+            raise ExperimentError(
+                f"there are no ImageNet weights for network '{config.name}'; name a file of them "
+                "(network.encoder_weights), or train without (network.imagenet: false)"
+            )
         load_imagenet_weights(encoder)
     return network

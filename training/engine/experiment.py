@@ -48,12 +48,15 @@ class NetworkConfig:
         config: its settings.
         imagenet: whether the encoder starts from ImageNet weights.
         start_from: folder of a run of the same network whose averaged weights are the start.
+        encoder_weights: file of ImageNet weights that the encoder starts from in place of those
+            that a package has; for ResNets, those of semseg.
     """
 
     name: str
     config: dict[str, Any] = field(default_factory=dict)
     imagenet: bool = True
     start_from: str = ""
+    encoder_weights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.networks.dimension_norm import DimensionNorm
 from seg3d2d_ros.networks.registry import build_network
 from seg3d2d_ros.share import share_path
 from training.published_weights.checkpoint_file import Checkpoint, read_checkpoint
@@ -116,6 +117,8 @@ def import_distilled_pspnet(
     """
     checkpoint = read_checkpoint(file)
     config, outputs = _settings(file, checkpoint)
+    width = config["branch"]["feature_width"]
+    targets = read_statistics(statistics, width)
     with torch.device("meta"):
         shapes = build_network(NETWORK, config, outputs).state_dict()
     names = {ours: theirs for ours in shapes if (theirs := published_name(ours)) is not None}
@@ -127,19 +130,24 @@ def import_distilled_pspnet(
             f"{differences[0]}"
         )
     classes = _classes(file, outputs, label_space)
-    network = build_network(NETWORK, config, classes.label_space.num_classes)
-    weights: dict[str, Tensor] = dict(network.state_dict())
-    for ours, theirs in names.items():
-        if theirs in checkpoint.tensors:  # old files have no counters
-            weights[ours] = checkpoint.tensors[theirs]
+    # old files have no counters of batch norm
+    weights = {
+        ours: checkpoint.tensors.get(theirs, torch.zeros((), dtype=torch.long))
+        for ours, theirs in names.items()
+    }
     for name in (f"{_CLASSIFIER}.weight", f"{_CLASSIFIER}.bias"):
         weights[name] = weights[name][classes.order]
-    width = config["branch"]["feature_width"]
-    targets = read_statistics(statistics, width)
-    network.load_state_dict(weights)
-    norm1, norm2 = network.head.dimension_norms
-    norm1.set_target(torch.from_numpy(targets.mean_3d), torch.from_numpy(targets.std_3d))
-    norm2.set_target(torch.from_numpy(targets.mean_2d), torch.from_numpy(targets.std_2d))
+    for norm, mean, std in (
+        ("head.norm1", targets.mean_3d, targets.std_3d),
+        ("head.norm2", targets.mean_2d, targets.std_2d),
+    ):
+        filled = DimensionNorm(width)
+        filled.set_target(torch.from_numpy(mean), torch.from_numpy(std))
+        weights |= {f"{norm}.target_mean": filled.target_mean}
+        weights |= {f"{norm}.target_std": filled.target_std}
+    with torch.device("meta"):  # no random numbers for weights that are replaced
+        network = build_network(NETWORK, config, classes.label_space.num_classes)
+    network.load_state_dict(weights, assign=True)
     report = [
         f"{file.name} is the PSPNet-{config['depth']} of 3D-to-2D distillation: {width} simulated "
         f"3D features, {outputs} outputs.",

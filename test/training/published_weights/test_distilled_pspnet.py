@@ -73,7 +73,9 @@ def weights():
         if bias:
             state[f"{name}.bias"] = 0.1 * torch.randn(b, generator=generator)
     for name, width in norms:
-        state[f"{name}.weight"] = 0.7 + 0.6 * torch.rand(width, generator=generator)
+        # less of what is added to the shortcuts, as values would grow from block to block
+        most = 0.4 if name.endswith("bn3") else 1.3
+        state[f"{name}.weight"] = most * (0.5 + 0.5 * torch.rand(width, generator=generator))
         state[f"{name}.bias"] = 0.1 * torch.randn(width, generator=generator)
         state[f"{name}.running_mean"] = 0.1 * torch.randn(width, generator=generator)
         state[f"{name}.running_var"] = 0.5 + torch.rand(width, generator=generator)
@@ -152,7 +154,7 @@ def test_logits_and_simulated_features_are_those_of_the_published_network(
     weights, checkpoint, statistics
 ):
     imported = import_distilled_pspnet(checkpoint, statistics)
-    image = torch.randn(1, 3, 89, 65, generator=torch.Generator().manual_seed(1))
+    image = torch.randn(1, 3, 57, 41, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         logits, simulated = published_outputs(weights, statistics, image)
         ours = imported.network.outputs(image)
@@ -196,39 +198,6 @@ def test_classes_that_the_user_names_keep_their_order(
     s3dis = LabelSpace.load(repository / "config" / "labels" / "s3dis13.yaml")
     imported = import_distilled_pspnet(tmp_path / "thirteen.pth", statistics, s3dis)
     assert imported.network.num_classes == 13
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("mean.npy", None, r"mean\.npy can't be read: No such file"),
-        ("mean.npy", np.zeros(WIDTH + 1), r"mean\.npy has 9 values, .* needs 8"),
-        ("var.npy", np.eye(WIDTH)[:1], r"var\.npy: channel 1 has 0, which is no variance above 0"),
-        ("var.npy", -np.ones((1, WIDTH)), r"var\.npy: channel 0 has -1, which is no variance"),
-        ("mean.npy", np.full(WIDTH, np.nan), r"mean\.npy: channel 0 has nan, which is no mean"),
-        ("mean_2d.npy", np.zeros(3), r"mean_2d\.npy has 3 values, .* needs 1 or 8"),
-        ("var_2d.npy", np.array(["a"]), r"var_2d\.npy is no array of real numbers"),
-        ("var_2d.npy", b"text", r"var_2d\.npy is no array of NumPy, or damaged"),
-        ("var_2d.npy", b"", r"var_2d\.npy is no array of NumPy, or damaged"),
-        ("mean.npy", np.array([{}], object), r"mean\.npy is no array of NumPy, or damaged"),
-    ],
-)
-def test_statistics_that_do_not_fit_are_one_sentence(checkpoint, statistics, name, value, message):
-    file = statistics / name
-    if value is None:
-        file.unlink()
-    elif isinstance(value, bytes):
-        file.write_bytes(value)
-    else:
-        np.save(file, value)
-    with pytest.raises(PublishedWeightsError, match=message) as caught:
-        import_distilled_pspnet(checkpoint, statistics)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_folder_of_statistics_that_is_none_is_one_sentence(checkpoint, tmp_path):
-    with pytest.raises(PublishedWeightsError, match=r"absent is no folder; name the one with mean"):
-        import_distilled_pspnet(checkpoint, tmp_path / "absent")
 
 
 @pytest.mark.parametrize(
