@@ -159,11 +159,12 @@ class SlidingWindowPredictor:
 
     def _windows(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """First row and column of every window of a padded image."""
-        starts = (
-            window_starts(side, crop, self.config.stride_share)
+        share = self.config.stride_share
+        rows, columns = (
+            window_starts(side, crop, share)
             for side, crop in zip(size, self.config.crop, strict=True)
         )
-        return list(itertools.product(*starts))
+        return list(itertools.product(rows, columns))
 
     def _counter(self, count: int) -> Callable[[int], None]:
         finished = 0

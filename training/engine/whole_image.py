@@ -72,7 +72,8 @@ def add_resized(total: Tensor, probabilities: Tensor) -> None:
         total += probabilities
         return
     for into, values in zip(total, probabilities, strict=True):  # one map more in memory, not all
-        into += F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        resized = F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)
+        into.add_(resized[0, 0])
 
 
 class WholeImagePredictor:
