@@ -18,6 +18,7 @@ import torch
 from seg3d2d_ros.backends import FORMATS_READ, BackendError
 from seg3d2d_ros.backends.frame_program import FrameProgram
 from seg3d2d_ros.bundle import BundleError, ModelBundle
+from seg3d2d_ros.networks.folding import fold
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import NetworkError, build_network, geometry
 from seg3d2d_ros.networks.stored_weights import StoredWeightsError, fill_from_safetensors
@@ -155,4 +156,4 @@ def filled_graph(bundle: ModelBundle) -> ParsingGraph:
             f"multiples of {spec.multiple}, its network has {stride} and {multiple}; export it "
             "again"
         )
-    return ParsingGraph(network, spec.mean, spec.std, bundle.temperature)
+    return ParsingGraph(fold(network.eval()), spec.mean, spec.std, bundle.temperature)

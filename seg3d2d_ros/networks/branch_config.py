@@ -50,6 +50,8 @@ def branch_config(settings: Mapping[str, Any]) -> BranchConfig:
     Raises:
         ValueError: if one is unknown or impossible.
     """
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"branch is {settings!r}, it must be a mapping of its settings")
     known = [field.name for field in fields(BranchConfig)]
     unknown = sorted(str(name) for name in settings if name not in known)
     if unknown:

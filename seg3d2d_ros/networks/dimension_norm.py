@@ -85,23 +85,28 @@ class DimensionNorm(nn.Module):
         Raises:
             ValueError: if they are of another number of channels, or can't be statistics.
         """
-        for what, values, target in (
-            ("mean", mean, self.target_mean),
-            ("deviation", std, self.target_std),
-        ):
-            given = torch.as_tensor(values, dtype=torch.float32).flatten()
-            if len(given) not in (1, self.channels):
-                raise ValueError(
-                    f"the target statistics have {len(given)} channels, the features to normalise "
-                    f"{self.channels}"
-                )
-            if not torch.isfinite(given).all() or (target is self.target_std and given.min() <= 0):
-                channel = int(torch.argmin((torch.isfinite(given) & (given > 0)).int()))
-                raise ValueError(
-                    f"the target {what} of channel {channel} is {float(given[channel]):g}; a "
-                    "deviation must be above 0, and both must be finite"
-                )
-            target.copy_(given.expand(self.channels))
+        checked = [
+            self._of_channels(what, values, lowest)
+            for what, values, lowest in (("mean", mean, -torch.inf), ("deviation", std, 0.0))
+        ]
+        self.target_mean.copy_(checked[0])
+        self.target_std.copy_(checked[1])
+
+    def _of_channels(self, what: str, values: Sequence[float] | Tensor, lowest: float) -> Tensor:
+        given = torch.as_tensor(values, dtype=torch.float32).flatten()
+        if len(given) not in (1, self.channels):
+            raise ValueError(
+                f"the target {what} has {len(given)} channels, the features to normalise "
+                f"{self.channels}"
+            )
+        wrong = ~(torch.isfinite(given) & (given > lowest))
+        if wrong.any():
+            channel = int(wrong.int().argmax())
+            raise ValueError(
+                f"the target {what} of channel {channel} is {float(given[channel]):g}; a "
+                "deviation must be above 0, and both must be finite"
+            )
+        return given.expand(self.channels)
 
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
         """What normalised features are multiplied by and what is then added, [C] each."""
@@ -148,8 +153,8 @@ class DimensionNorm(nn.Module):
         """With the statistics of the joined batch; gradients pass through them."""
         from torch.distributed.nn.functional import all_reduce
 
-        values = features.float()
-        count = torch.tensor(values.numel() / self.channels, device=values.device)
+        values = features.to(torch.promote_types(features.dtype, torch.float32))
+        count = values.new_tensor(values.numel() / self.channels)
         torch.distributed.all_reduce(count)
         mean = all_reduce(values.sum((0, 2, 3))) / count
         centred = values - mean.view(1, -1, 1, 1)

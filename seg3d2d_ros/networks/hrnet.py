@@ -21,12 +21,15 @@ _declared: list[torch.library.Library] = []
 """Declarations hold as long as these objects do."""
 
 
-def _timm() -> Any:
+def timm_package() -> Any:
     """The package timm.
 
     It imports torchvision, of which it needs the image transforms alone. The wheel on PyPI is built
     for one of PyTorch's builds and fails to import beside others (the CPU build, for one), as the
     operators that it describes aren't there; they are declared, and not implemented.
+
+    Raises:
+        ModuleNotFoundError: if it can't be imported.
     """
     try:
         import torchvision  # noqa: F401
@@ -59,7 +62,7 @@ class HRNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = _timm().create_model(
+        self.layers = timm_package().create_model(
             _TIMM_NAME, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
         )
         self.out_channels = sum(self.layers.feature_info.channels())

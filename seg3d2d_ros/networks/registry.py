@@ -20,6 +20,10 @@ class NetworkError(ValueError):
     """No such network or configuration; the message says what there is."""
 
 
+class MissingPackageError(NetworkError):
+    """A package is missing from which a network's layers come."""
+
+
 class ParsingNetwork(Protocol):
     """What every registered network offers besides being a module.
 
@@ -62,7 +66,8 @@ def build_network(name: str, config: Mapping[str, Any], num_classes: int) -> nn.
         num_classes: number of classes, unlabeled not counted.
 
     Raises:
-        NetworkError: if the name or a configuration key is unknown.
+        NetworkError: if the name or a configuration key is unknown, or a setting impossible.
+        MissingPackageError: if layers come from a package that is not installed.
     """
     if name not in NETWORKS:
         raise NetworkError(f"there is no network '{name}'; known are {', '.join(sorted(NETWORKS))}")
@@ -72,7 +77,13 @@ def build_network(name: str, config: Mapping[str, Any], num_classes: int) -> nn.
         raise NetworkError(
             f"network '{name}' has no setting '{unknown[0]}'; it has {', '.join(sorted(known))}"
         )
-    return NETWORKS[name](num_classes=num_classes, **config)
+    try:
+        return NETWORKS[name](num_classes=num_classes, **config)
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(f"network '{name}' can't be built: {error}") from error
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise NetworkError(f"network '{name}' can't be built: {reason}") from error
 
 
 def geometry(network: nn.Module) -> tuple[int, int]:
