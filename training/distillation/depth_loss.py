@@ -7,8 +7,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.distillation.losses import LossSum
 
-def log_depth_loss(log_depth: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+DEPTH = "depth"
+"""Name of the term among the losses of a run."""
+
+
+def log_depth_sum(log_depth: Tensor, depth: Tensor) -> LossSum:
     """L1 distance of logarithms, sum over |log d' - log d| where d was measured.
 
     The paper names no loss for its Multitask baseline. Of logarithms, a near and a far thing count
@@ -20,11 +25,10 @@ def log_depth_loss(log_depth: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
         depth: measured, metres, [N, h, w]; 0 or not finite where nothing was measured.
 
     Returns:
-        The sum, float32, and the number of measured cells; the mean is their quotient. Both are 0
-        where nothing was measured, and the gradient is then 0.
+        The sum over measured cells, and their number; cells that hold no measurement play no part.
     """
     measured = torch.isfinite(depth) & (depth > 0)
     target = torch.log(torch.where(measured, depth, torch.ones_like(depth)).float())
     distance = (log_depth[:, 0].float() - target).abs()
     total = torch.where(measured, distance, torch.zeros_like(distance)).sum()
-    return total, measured.sum()
+    return LossSum(total, measured.sum())

@@ -35,7 +35,10 @@ def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[st
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, parameter in network.named_parameters():
-        key = (name.startswith("encoder."), parameter.ndim > 1)
+        if not parameter.requires_grad:  # of a frozen part
+            continue
+        in_encoder = name.removeprefix("parsing_network.").startswith("encoder.")
+        key = (in_encoder, parameter.ndim > 1)
         groups.setdefault(key, []).append(parameter)
     return [
         {

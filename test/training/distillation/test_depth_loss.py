@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from training.distillation.depth_loss import log_depth_loss
+from training.distillation.depth_loss import log_depth_sum
 
 
 def test_it_is_the_sum_over_measured_cells():
@@ -17,7 +17,7 @@ def test_it_is_the_sum_over_measured_cells():
     depth[0, 0] = 0
     depth[1, 2, 3] = math.nan
     depth[1, 2, 2] = math.inf
-    total, count = log_depth_loss(predicted, depth)
+    loss = log_depth_sum(predicted, depth)
     expected, cells = 0.0, 0
     for n in range(2):
         for row in range(3):
@@ -26,20 +26,20 @@ def test_it_is_the_sum_over_measured_cells():
                 if math.isfinite(d) and d > 0:
                     expected += abs(float(predicted[n, 0, row, column]) - math.log(d))
                     cells += 1
-    assert float(total) == pytest.approx(expected, rel=1e-6)
-    assert int(count) == cells == 18
+    assert float(loss.total) == pytest.approx(expected, rel=1e-6)
+    assert int(loss.count) == cells == 18
 
 
 def test_where_nothing_was_measured_nothing_is_learned():
     predicted = torch.randn((1, 1, 2, 2), requires_grad=True)
-    total, count = log_depth_loss(predicted, torch.zeros(1, 2, 2))
-    total.backward()
-    assert float(total) == 0 == int(count)
+    loss = log_depth_sum(predicted, torch.zeros(1, 2, 2))
+    loss.total.backward()
+    assert loss.total.item() == 0 == loss.count.item()
     assert predicted.grad is not None
     assert not predicted.grad.any()
 
 
 def test_a_constant_factor_costs_its_logarithm():
     depth = torch.full((1, 4, 4), 2.0)
-    total, count = log_depth_loss(torch.log(depth * 3)[:, None], depth)
-    assert float(total / count) == pytest.approx(math.log(3), rel=1e-6)
+    loss = log_depth_sum(torch.log(depth * 3)[:, None], depth)
+    assert loss.mean == pytest.approx(math.log(3), rel=1e-6)
