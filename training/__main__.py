@@ -15,6 +15,7 @@ from pathlib import Path
 
 from training import evaluate_command
 from training.argument_types import classes, rate, text_file
+from training.distillation import probe_command
 from training.engine import train_command
 
 
@@ -67,6 +68,7 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     train.set_defaults(run=_train)
 
     evaluate_command.add_parser(verbs)
+    probe_command.add_parser(verbs)
 
     export = verbs.add_parser("export", help="write a run as a model bundle")
     export.add_argument("run_folder", type=Path, metavar="run", help="run folder")
