@@ -87,7 +87,8 @@ class DepthDecoder(nn.Module):
 
     1x1 convolution to `width` channels with batch norm and ReLU, bilinear interpolation to that
     size, twice a 3x3 convolution with batch norm and ReLU, 1x1 convolution to the logarithm of
-    metres. All that differs between layers is the number of input channels.
+    metres. All that differs between layers is the number of input channels, and one factor that
+    brings features to a root mean square of 1.
 
     Args:
         channels: of the features.
@@ -98,6 +99,8 @@ class DepthDecoder(nn.Module):
     def __init__(self, channels: int, width: int, align_corners: bool) -> None:
         super().__init__()
         self.align_corners = align_corners
+        self.scale: Tensor
+        self.register_buffer("scale", torch.ones(()))
         self.reduce = nn.Sequential(
             nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
         )
@@ -108,11 +111,23 @@ class DepthDecoder(nn.Module):
                 nn.BatchNorm2d(width),
                 nn.ReLU(),
             ]
-        self.refine = nn.Sequential(*layers, nn.Conv2d(width, 1, 1))
+        self.last = nn.Conv2d(width, 1, 1)
+        self.refine = nn.Sequential(*layers, self.last)
+
+    @torch.no_grad()
+    def start_from(self, features: Tensor, log_depth: float) -> None:
+        """Set the factor by some features, and begin at a constant depth.
+
+        Args:
+            features: [N, channels, h, w].
+            log_depth: natural logarithm of metres.
+        """
+        self.scale.copy_(torch.rsqrt(features.square().mean().clamp(min=1e-20)))
+        self.last.bias.fill_(log_depth)  # type: ignore[union-attr]
 
     def forward(self, features: Tensor, size: tuple[int, int]) -> Tensor:
         """Map [N, channels, h, w] to [N, 1, *size]."""
-        reduced = self.reduce(features)
+        reduced = self.reduce(features * self.scale)
         resized = F.interpolate(reduced, size, mode="bilinear", align_corners=self.align_corners)
         return self.refine(resized)
 
@@ -199,6 +214,8 @@ def _trained(
         torch.manual_seed(config.seed)
         decoder = DepthDecoder(channels, config.width, align_corners)
     decoder = decoder.to(device).train()
+    measured = train.depth[train.depth > 0]
+    decoder.start_from(features_of(train.images[: config.batch]), float(measured.log().mean()))
     optimiser = torch.optim.Adam(decoder.parameters(), lr=config.learning_rate)
     for step in range(config.steps):
         chance = np.random.default_rng([config.seed, step])

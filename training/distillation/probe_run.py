@@ -48,8 +48,9 @@ RULE = (
     "over windows, then over frames"
 )
 DECODER = (
-    "1x1 convolution, bilinear to a quarter of the image's size, two 3x3 convolutions, 1x1 "
-    "convolution to log depth; batch norm and ReLU between; mean |log d' - log d|, Adam"
+    "features of root mean square 1, 1x1 convolution, bilinear to a quarter of the image's size, "
+    "two 3x3 convolutions, 1x1 convolution to log depth; batch norm and ReLU between; "
+    "mean |log d' - log d|, Adam"
 )
 
 
@@ -158,7 +159,7 @@ def _frames(
         with tqdm(total=min(count, len(frames)), unit="frame", desc=f"reading {split}") as bar:
             read.append(
                 read_probe_frames(
-                    frames, depth, run.graph.network, size, count, lambda bar=bar: _advance(bar)
+                    frames, depth, run.graph.network, size, count, lambda: _advance(bar)
                 )
             )
     train, val = read
@@ -166,7 +167,7 @@ def _frames(
     return train, val
 
 
-def _advance(bar: tqdm) -> None:
+def _advance(bar: Any) -> None:
     bar.update()
 
 
