@@ -127,7 +127,7 @@ def _taken_precision(precision: str, on_cpu: bool) -> str:
 
 
 def filled_graph(bundle: ModelBundle) -> ParsingGraph:
-    """A bundle's network with its weights, on the host, in fp32.
+    """A bundle's network with its weights, norms of its branch folded, on the host, in fp32.
 
     Raises:
         BundleError: if the bundle has no weights for PyTorch, or they don't fit.
