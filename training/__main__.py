@@ -7,14 +7,15 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
-import json
 import logging
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training import evaluate_command
 from training.argument_types import classes, count, rate, text_file
+from training.distillation import probe_command
 from training.engine import train_command
 
 
@@ -27,21 +28,6 @@ def _train(arguments: argparse.Namespace) -> int:
     return train_command.train(
         arguments, experiment.name, lambda folder, device: kind(experiment, folder, device)
     )
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from training.evaluation_run import evaluate_model
-
-    metrics = evaluate_model(
-        arguments.model,
-        arguments.data,
-        arguments.split,
-        out=arguments.out,
-        backend=arguments.backend,
-        precision=arguments.precision,
-    )
-    print(json.dumps(metrics, indent=2))
-    return 0
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -91,18 +77,8 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     train_command.add_options(train, "config/experiments")
     train.set_defaults(run=_train)
 
-    evaluate = verbs.add_parser("evaluate", help="measure a run or a bundle on a data set")
-    evaluate.add_argument("model", type=Path, help="run folder or bundle")
-    evaluate.add_argument(
-        "data", type=Path, help="data set: prepared, or in ScanNet's frames layout"
-    )
-    evaluate.add_argument("--split", default="val")
-    evaluate.add_argument("--backend", default="auto", help="of a bundle")
-    evaluate.add_argument("--precision", default="auto", help="of a bundle")
-    evaluate.add_argument(
-        "--out", type=Path, help="folder for metrics.json, confusion.csv and report.html"
-    )
-    evaluate.set_defaults(run=_evaluate)
+    evaluate_command.add_parser(verbs)
+    probe_command.add_parser(verbs)
 
     export = verbs.add_parser("export", help="write a run as a model bundle")
     export.add_argument("run_folder", type=Path, metavar="run", help="run folder")

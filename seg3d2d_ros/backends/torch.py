@@ -41,7 +41,7 @@ class TorchBackend:
         self.resizes = not on_cpu  # on the CPU, OpenCV does it faster
         self.precision = _taken_precision(precision, on_cpu)
         self._spec = bundle.input
-        graph = _filled_graph(bundle).compute_in(_DTYPES[self.precision]).eval()
+        graph = filled_graph(bundle).compute_in(_DTYPES[self.precision]).eval()
         graph.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._graph = graph
         self._programs: OrderedDict[tuple[int, int, bool], FrameProgram] = OrderedDict()
@@ -126,7 +126,12 @@ def _taken_precision(precision: str, on_cpu: bool) -> str:
     return precision
 
 
-def _filled_graph(bundle: ModelBundle) -> ParsingGraph:
+def filled_graph(bundle: ModelBundle) -> ParsingGraph:
+    """A bundle's network with its weights, norms of its branch folded, on the host, in fp32.
+
+    Raises:
+        BundleError: if the bundle has no weights for PyTorch, or they don't fit.
+    """
     weights = bundle.find_weights(*FORMATS_READ["torch"])
     content = weights.read()
     try:

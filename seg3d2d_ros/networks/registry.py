@@ -10,6 +10,8 @@ from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
 
+from seg3d2d_ros.networks.depth_cascade import DepthCascade
+from seg3d2d_ros.networks.depth_multitask import DepthMultitask
 from seg3d2d_ros.networks.hrnet_ocr import HRNetOCR
 from seg3d2d_ros.networks.parsing_network import EfficientNetLiteFPN
 from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
@@ -68,6 +70,8 @@ class ParsingNetwork(Protocol):
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "depth_cascade": DepthCascade,
+    "depth_multitask": DepthMultitask,
     "efficientnet_lite_fpn": EfficientNetLiteFPN,
     "hrnet_ocr": HRNetOCR,
     "pspnet": PSPNet,

@@ -35,8 +35,10 @@ def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[st
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, parameter in network.named_parameters():
-        decays = parameter.ndim > 1 or config.decay == "all"
-        key = (name.startswith("encoder."), decays)
+        if not parameter.requires_grad:  # of a frozen part
+            continue
+        in_encoder = name.removeprefix("parsing_network.").startswith("encoder.")
+        key = (in_encoder, parameter.ndim > 1 or config.decay == "all")
         groups.setdefault(key, []).append(parameter)
     return [
         {
