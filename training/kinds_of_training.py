@@ -9,7 +9,12 @@ from training.engine.trainer import Trainer
 
 
 def trainer_of(experiment: Experiment) -> type[Trainer]:
-    """The class that trains it: with distillation where the experiment names 3D features."""
+    """The class that trains it, by what the experiment names to learn from beside labels."""
+    depth = experiment.distillation.depth
+    if depth.only or depth.weight:
+        from training.distillation.depth_trainer import DepthTrainer, MultitaskTrainer
+
+        return DepthTrainer if depth.only else MultitaskTrainer
     if experiment.distillation.structured.active:
         from training.distillation.structured_trainer import StructuredDistillationTrainer
 

@@ -9,6 +9,7 @@ Figure 4 (a).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -95,19 +96,10 @@ class DepthMultitask(nn.Module):
         return head_of(self.parsing_network)
 
     def outputs(self, image: Tensor) -> ParsingOutputs:
-        """The network's own, of a normalised image [N, 3, H, W]."""
-        return cast(ParsingOutputs, cast(Any, self.parsing_network).outputs(image))
-
-    def outputs_with_depth(self, image: Tensor) -> tuple[ParsingOutputs, Tensor]:
-        """What both tasks need in training, of a normalised image [N, 3, H, W].
-
-        Returns:
-            The network's outputs, and the natural logarithm of depth in metres at its output
-            stride, [N, 1, h, w].
-        """
+        """The network's own, with depth, of a normalised image [N, 3, H, W]."""
         with captured({_TRUNK: trunk_of(self.parsing_network)}) as features:
-            outputs = self.outputs(image)
-        return outputs, self.depth_head(features[_TRUNK])
+            outputs = cast(ParsingOutputs, cast(Any, self.parsing_network).outputs(image))
+        return replace(outputs, log_depth=self.depth_head(features[_TRUNK]))
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits [N, num_classes, h, w] of a normalised image [N, 3, H, W]."""

@@ -20,9 +20,11 @@ class ParsingOutputs:
             distillation branch.
         features_2d: what the classifier sees of the image alone, [N, D, h, w]: the 2D branch of a
             network with a distillation branch, all of it in others.
+        log_depth: natural logarithm of depth in metres, [N, 1, h, w]; None where none is predicted.
     """
 
     logits: Tensor
     auxiliary: Tensor | None
     simulated_3d: Tensor | None
     features_2d: Tensor
+    log_depth: Tensor | None = None

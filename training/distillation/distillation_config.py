@@ -58,6 +58,26 @@ class UnpairedConfig:
 
 
 @dataclass(frozen=True)
+class DepthConfig:
+    """Measured depth to learn from, for the depth baselines (Table 2); off by default.
+
+    Attributes:
+        weight: of the depth loss beside the cross-entropy; the paper says none.
+        only: learn depth alone, with a network of one output: what a cascade sees.
+    """
+
+    weight: float = 0.0
+    only: bool = False
+
+    def __post_init__(self) -> None:
+        _not_below_0("depth.weight", self.weight)
+        if self.only and self.weight:
+            raise ExperimentError(
+                "distillation.depth.only learns nothing beside depth; give it, or a weight"
+            )
+
+
+@dataclass(frozen=True)
 class StructuredConfig:
     """Structured knowledge distillation with a 3D teacher, a baseline (Table 2); off by default.
 
@@ -106,7 +126,7 @@ class DistillationConfig:
             over all channels, or empty for ``statistics_2d_of``.
         statistics_2d_of: ``running``, the averages of this run's own 2D branch, or a file that
             ``statistics`` wrote of a trained network.
-        unpaired, structured: see there.
+        unpaired, structured, depth: see there.
     """
 
     features: tuple[str, ...] = ()
@@ -117,6 +137,7 @@ class DistillationConfig:
     statistics_2d_of: str = RUNNING
     unpaired: UnpairedConfig = field(default_factory=UnpairedConfig)
     structured: StructuredConfig = field(default_factory=StructuredConfig)
+    depth: DepthConfig = field(default_factory=DepthConfig)
 
     def __post_init__(self) -> None:
         _not_below_0("projection_weight", self.projection_weight)
@@ -139,6 +160,10 @@ class DistillationConfig:
             raise ExperimentError(
                 "distillation.structured needs features of paired scans and is a method of its "
                 "own: give distillation.features, and nothing in distillation.unpaired"
+            )
+        if (self.depth.only or self.depth.weight) and self.active:
+            raise ExperimentError(
+                "distillation.depth is a baseline of its own, and learns nothing from 3D features"
             )
 
     @property

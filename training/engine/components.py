@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.networks.depth_cascade import DepthCascade
 from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite, load_imagenet_weights
 from seg3d2d_ros.networks.registry import (
     aligns_corners,
@@ -17,6 +20,7 @@ from seg3d2d_ros.networks.registry import (
 )
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
+from training.distillation.depth_network_weights import fill_depth_network
 from training.engine.encoder_weights import load_encoder_weights
 from training.engine.experiment import Experiment
 from training.engine.settings import ExperimentError
@@ -62,6 +66,11 @@ def training_frames(experiment: Experiment, label_space: LabelSpace) -> JoinedFr
     )
 
 
+def outputs_of(experiment: Experiment, label_space: LabelSpace) -> int:
+    """How many outputs the experiment's network has: one a class, or the depth alone."""
+    return 1 if experiment.distillation.depth.only else label_space.num_classes
+
+
 def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
     """The experiment's network with the weights it starts from.
 
@@ -70,7 +79,7 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
         CheckpointError: if those to start from are damaged or of another network.
     """
     config = experiment.network
-    network = build_network(config.name, config.config, label_space.num_classes)
+    network = build_network(config.name, config.config, outputs_of(experiment, label_space))
     if config.start_from and config.encoder_weights:
         raise ExperimentError(
             "network.start_from and network.encoder_weights are two starts; name one of them"
@@ -87,4 +96,11 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
                 "(network.encoder_weights), or train without (network.imagenet: false)"
             )
         load_imagenet_weights(encoder)
+    if isinstance(network, DepthCascade) and not config.start_from:
+        if not config.depth_run:
+            raise ExperimentError(
+                f"network '{config.name}' sees depth that another network predicts; name the run "
+                "that trained it in network.depth_run"
+            )
+        fill_depth_network(network, Path(config.depth_run))
     return network

@@ -47,6 +47,7 @@ class NetworkConfig:
         name: in the registry of networks.
         config: its settings.
         imagenet: whether the encoder starts from ImageNet weights.
+        depth_run: folder of the run that trained a cascade's depth network.
         start_from: folder of a run of the same network whose averaged weights are the start.
         encoder_weights: file of ImageNet weights that the encoder starts from in place of those
             that a package has; for ResNets, those of semseg.
@@ -56,6 +57,7 @@ class NetworkConfig:
     config: dict[str, Any] = field(default_factory=dict)
     imagenet: bool = True
     start_from: str = ""
+    depth_run: str = ""
     encoder_weights: str = ""
 
 

@@ -21,7 +21,7 @@ from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import aligns_corners, build_network, geometry
 from training.data.batches import TrainingBatches
 from training.data.open_frames import open_frames
-from training.engine.components import input_spec, new_network, training_frames
+from training.engine.components import input_spec, new_network, outputs_of, training_frames
 from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.optimisation import (
@@ -192,7 +192,7 @@ class Trainer(TrainingRun):
         network = build_network(
             self.experiment.network.name,
             self.experiment.network.config,
-            self.label_space.num_classes,
+            outputs_of(self.experiment, self.label_space),
         )
         network.load_state_dict(self.averaged.state)
         return ParsingGraph(network, self.spec.mean, self.spec.std, 1.0).eval()

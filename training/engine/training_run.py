@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class TrainingRun(ABC):
         ExperimentError: if there is no such device.
     """
 
+    headline: ClassVar[str] = "miou"
+    """Name of the metric that says most."""
     network: nn.Module
     optimiser: torch.optim.Optimizer
     steps: int
@@ -89,7 +91,7 @@ class TrainingRun(ABC):
 
     @abstractmethod
     def _final_metrics(self) -> dict[str, Any]:
-        """Metrics of the averaged weights on the whole val split, ``miou`` among them."""
+        """Metrics of the averaged weights on the whole val split, the headline's among them."""
 
     def _claim(self, experiment: Settings, read: Callable[[Mapping[str, Any]], Settings]) -> None:
         """Refuse a folder of another run, and begin chance anew by the seed.
@@ -282,7 +284,8 @@ class TrainingRun(ABC):
     def _finish(self, writer: SummaryWriter) -> dict[str, Any]:
         metrics = self._final_metrics()
         metrics |= {"steps": self.step, "minutes": round(self.minutes, 1)}
-        writer.add_scalar("val/miou", metrics["miou"], self.step)
+        figure = metrics[self.headline]
+        writer.add_scalar(f"val/{self.headline}", figure, self.step)
         write_file(self.folder / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-        logger.info("done after %d steps: val mIoU %.1f", self.step, metrics["miou"])
+        logger.info("done after %d steps: val %s %s", self.step, self.headline, figure)
         return metrics

@@ -31,7 +31,8 @@ def test_logits_are_those_of_the_network_alone():
     image = torch.randn(2, 3, 64, 96)
     with torch.no_grad():
         logits = network(image)
-        outputs, log_depth = network.outputs_with_depth(image)
+        outputs = network.outputs(image)
+        log_depth = outputs.log_depth
         expected = network.parsing_network(image)
         features = network.parsing_network.decoder(network.encoder(image)[1:])
     assert torch.equal(logits, expected)
@@ -42,7 +43,7 @@ def test_logits_are_those_of_the_network_alone():
 
 def test_depth_teaches_the_encoder():
     network = build_network("depth_multitask", STUDENT, 5).train()
-    _, log_depth = network.outputs_with_depth(torch.randn(2, 3, 64, 64))
+    log_depth = network.outputs(torch.randn(2, 3, 64, 64)).log_depth
     log_depth.abs().mean().backward()
     idle = [
         name
