@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,8 +12,16 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 
+from seg3d2d_ros.bundle import ModelBundle  # noqa: E402
 from seg3d2d_ros.labels import LabelSpace  # noqa: E402
+from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
+from seg3d2d_ros.reference_check import agreement, read_references  # noqa: E402
+from training.__main__ import main  # noqa: E402
 from training.published_weights.distilled_pspnet import import_distilled_pspnet  # noqa: E402
+from training.published_weights.parsing_bundle import (  # noqa: E402
+    REFERENCES,
+    reference_images,
+)
 from training.published_weights.published_weights_error import (  # noqa: E402
     PublishedWeightsError,
 )
@@ -220,3 +229,55 @@ def test_another_network_is_one_sentence(weights, statistics, tmp_path, change, 
     with pytest.raises(PublishedWeightsError, match=message) as caught:
         import_distilled_pspnet(tmp_path / "other.pth", statistics)
     assert "\n" not in str(caught.value)
+
+
+def test_the_verb_writes_a_bundle_that_the_robots_parser_runs(
+    checkpoint, statistics, tmp_path, capsys
+):
+    pytest.importorskip("onnxruntime")
+    picture, out = tmp_path / "picture.png", tmp_path / "models" / "distilled"
+    rng = np.random.default_rng(0)
+    cv2.imwrite(str(picture), cv2.resize(rng.integers(0, 256, (6, 8, 3), np.uint8), (80, 60)))
+    words = ["import", "distilled-pspnet", str(checkpoint), "--statistics", str(statistics)]
+    words += ["--licence", "none stated", "--images", str(picture), "--out", str(out)]
+    assert main([*words, "--size", "50", "64"]) == 1
+    message = capsys.readouterr().err
+    assert message == "error: --size is 50 64, height and width must be multiples of 8\n"
+    assert not out.exists()
+    assert main([*words, "--size", "48", "64"]) == 0
+    assert "1 reference pictures" in capsys.readouterr().out
+    bundle = ModelBundle.load(out)
+    assert bundle.licence == "none stated" and "CVPR 2021" in bundle.credits[0]
+    assert bundle.label_space.name == "scannet20"
+    assert bundle.input.mean == pytest.approx((123.675, 116.28, 103.53))
+    assert bundle.input.std == pytest.approx((58.395, 57.12, 57.375))
+    assert bundle.provenance["published"]["file"] == checkpoint.name
+    assert str(tmp_path) not in (out / "MODEL_CARD.md").read_text().partition("## Command")[0]
+    ((image, labels),) = read_references(bundle)
+    assert image.shape == (60, 80, 3)
+    for backend in ("torch", "onnxruntime"):
+        parser = SceneParser(bundle, ParserConfig(backend, "cpu", "fp32", threads=1))
+        assert agreement(parser, [(image, labels)]) >= 99.5
+
+
+def test_what_is_wrong_on_the_command_line_is_one_sentence(statistics, tmp_path, capsys):
+    words = ["import", "distilled-pspnet", str(tmp_path / "absent.pth"), "--licence", "MIT"]
+    words += ["--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "required: --statistics" in capsys.readouterr().err
+    words += ["--statistics", str(statistics)]
+    assert main([*words, "--images", str(tmp_path / "none.png")]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: ") and "none.png does not exist" in message
+    (tmp_path / "damaged.png").write_bytes(b"no picture")
+    assert main([*words, "--images", str(tmp_path / "damaged.png")]) == 1
+    message = capsys.readouterr().err
+    assert "damaged.png has no pictures that can be read" in message and message.count("\n") == 1
+
+
+def test_the_shipped_recording_gives_the_reference_pictures():
+    pytest.importorskip("rosbags")
+    images = reference_images(None)
+    assert len(images) == REFERENCES and {image.shape[2] for image in images} == {3}
+    assert not np.array_equal(images[0], images[-1])
