@@ -16,6 +16,8 @@ VENV := .venv
 JAZZY := .venv-jazzy
 MINKOWSKI := .venv-minkowski
 # an editable install warns of a thing that no user of this Makefile can meet
+# torch is named wherever something is installed that brings torchvision, whose newest version wants
+# another one
 PIP := PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 JAZZY_PIP := $(subst $(VENV)/,$(JAZZY)/,$(PIP))
 MINKOWSKI_PIP := $(subst $(VENV)/,$(MINKOWSKI)/,$(PIP))
@@ -68,8 +70,7 @@ $(VENV)/demo.stamp: setup.py | $(VENV)/bin/python
 $(VENV)/test.stamp: setup.py | $(VENV)/bin/python
 	@scripts/system_packages.sh libegl1 libgl1 libgomp1 libusb-1.0-0 libx11-6
 	@echo "Setting up $(VENV) for the tests: this brings PyTorch, Open3D and ROS 2 wheels"
-	$(PIP) 'torch==2.13.0'
-	$(PIP) --editable '.[demo,training,test]'
+	$(PIP) 'torch==2.13.0' --editable '.[demo,training,test]'
 	touch $(VENV)/demo.stamp $@
 
 $(JAZZY)/test.stamp: setup.py | $(JAZZY)/bin/python
@@ -85,7 +86,7 @@ $(MINKOWSKI)/test.stamp: setup.py | $(MINKOWSKI)/bin/python
 	@echo "Setting up $(MINKOWSKI): building MinkowskiEngine takes about 5 minutes"
 	$(MINKOWSKI_PIP) 'torch==2.13.0' numpy 'setuptools<80' wheel ninja
 	$(MINKOWSKI_PIP) --no-build-isolation 'MinkowskiEngine==0.5.4'
-	$(MINKOWSKI_PIP) --editable '.[training,test]'
+	$(MINKOWSKI_PIP) 'torch==2.13.0' --editable '.[training,test]'
 	touch $@
 
 clean:

@@ -90,6 +90,8 @@ TRAINING = [
     "plotly>=5.20",  # pages of `inspect`
     "numba>=0.60",  # compiles the loops over points in training/projection
 ]
+# layers of HRNet; it brings torchvision, each version of which wants one version of PyTorch
+HRNET = [*TORCH, "timm>=1.0.9"]
 RAY = ["ray>=2.40"]  # scenes on several machines
 RERUN = ["rerun-sdk>=0.24"]  # recordings of `inspect`
 PYTEST = ["pytest>=8,<9"]
@@ -100,6 +102,7 @@ TEST = [
     "coverage>=7.10",
     "hypothesis>=6.100",
     *RAY,
+    *HRNET,
     "plyfile>=1.0",  # reads what our writers write
     *MCAP,
     "ruff>=0.14,<0.16",
@@ -143,6 +146,7 @@ setup(
         "bags": BAGS,
         "demo": OPENCV + OPENVINO + BAGS + KILTED_WHEELS,
         "training": TRAINING,
+        "hrnet": HRNET,
         "ray": RAY,
         "rerun": RERUN,
         "test": TEST,

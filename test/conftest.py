@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +118,23 @@ def write_channel_bundle(tmp_path_factory):
 def channel_bundle(write_channel_bundle, tmp_path_factory) -> ModelBundle:
     """A bundle whose network labels each pixel with its brightest channel."""
     return write_channel_bundle(tmp_path_factory.mktemp("bundle") / "brightest-channel")
+
+
+@pytest.fixture
+def torchrun(repository):
+    """Run a Python program in two processes that train together."""
+
+    def run(*arguments):
+        environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        return subprocess.run(
+            [*command, "--nproc-per-node=2", *arguments],
+            cwd=repository,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

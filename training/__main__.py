@@ -7,40 +7,27 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
-import json
 import logging
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.argument_types import classes, rate, text_file
+from training import evaluate_command
+from training.argument_types import classes, count, rate, text_file
+from training.distillation import probe_command
 from training.engine import train_command
 
 
 def _train(arguments: argparse.Namespace) -> int:
     from training.engine.experiment import load_experiment
-    from training.engine.trainer import Trainer
+    from training.kinds_of_training import trainer_of
 
     experiment = load_experiment(arguments.experiment, arguments.set)
+    kind = trainer_of(experiment)
     return train_command.train(
-        arguments, experiment.name, lambda folder, device: Trainer(experiment, folder, device)
+        arguments, experiment.name, lambda folder, device: kind(experiment, folder, device)
     )
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from training.evaluation_run import evaluate_model
-
-    metrics = evaluate_model(
-        arguments.model,
-        arguments.data,
-        arguments.split,
-        out=arguments.out,
-        backend=arguments.backend,
-        precision=arguments.precision,
-    )
-    print(json.dumps(metrics, indent=2))
-    return 0
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -70,6 +57,15 @@ def _to_bag(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _statistics_2d(arguments: argparse.Namespace) -> int:
+    from training.distillation.measure_statistics_2d import measure_statistics_2d
+
+    out = arguments.out or arguments.run_folder / "statistics_2d.json"
+    mean, std = measure_statistics_2d(arguments.run_folder, out, arguments.device, arguments.frames)
+    print(f"{out}: mean {mean:.4f}, standard deviation {std:.4f}")
+    return 0
+
+
 def _networks(arguments: argparse.Namespace) -> int:
     from training.networks_table import print_networks
 
@@ -81,18 +77,8 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     train_command.add_options(train, "config/experiments")
     train.set_defaults(run=_train)
 
-    evaluate = verbs.add_parser("evaluate", help="measure a run or a bundle on a data set")
-    evaluate.add_argument("model", type=Path, help="run folder or bundle")
-    evaluate.add_argument(
-        "data", type=Path, help="data set: prepared, or in ScanNet's frames layout"
-    )
-    evaluate.add_argument("--split", default="val")
-    evaluate.add_argument("--backend", default="auto", help="of a bundle")
-    evaluate.add_argument("--precision", default="auto", help="of a bundle")
-    evaluate.add_argument(
-        "--out", type=Path, help="folder for metrics.json, confusion.csv and report.html"
-    )
-    evaluate.set_defaults(run=_evaluate)
+    evaluate_command.add_parser(verbs)
+    probe_command.add_parser(verbs)
 
     export = verbs.add_parser("export", help="write a run as a model bundle")
     export.add_argument("run_folder", type=Path, metavar="run", help="run folder")
@@ -124,6 +110,23 @@ def _add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     to_bag.add_argument("--rate", type=rate, default=15.0, help="frames a second (%(default)s)")
     to_bag.set_defaults(run=_to_bag)
 
+    statistics = verbs.add_parser(
+        "statistics-2d",
+        help="measure the 2D features of a trained network, for distillation",
+        description="Measures mean and standard deviation of a trained network's 2D features, to "
+        "which the second dimension norm of a distillation brings the simulated 3D features. An "
+        "experiment names the file as distillation.statistics_2d_of.",
+    )
+    statistics.add_argument("run_folder", type=Path, metavar="run", help="run folder")
+    statistics.add_argument(
+        "--out", type=Path, help="file to write; statistics_2d.json in the run folder"
+    )
+    statistics.add_argument(
+        "--frames", type=count, default=500, help="training frames, at most (%(default)s)"
+    )
+    statistics.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    statistics.set_defaults(run=_statistics_2d)
+
     networks = verbs.add_parser(
         "networks",
         help="list the networks, 2D and 3D",
@@ -150,7 +153,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from training.points.cloud import CloudError
     from training.points.networks.point_network import PointNetworkError
     from training.points.sparse.voxel_pyramid import VoxelError
-    from training.published_weights.imported_network import PublishedWeightsError
+    from training.published_weights.published_weights_error import PublishedWeightsError
     from training.quantisation import QuantisationError
 
     return (

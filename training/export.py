@@ -11,13 +11,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec, ModelBundle
-from seg3d2d_ros.bundle_writer import WeightsSource, write_bundle
+from seg3d2d_ros.bundle_writer import write_bundle
+from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite
 from seg3d2d_ros.networks.registry import geometry
-from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
-from seg3d2d_ros.parser import ParseFailure, ParserConfig, SceneParser
-from seg3d2d_ros.resizing import resize_to_network
+from seg3d2d_ros.parser import ParserConfig, SceneParser
+from training.bundle_weights import (
+    ExportError,
+    bundle_predictor,
+    check_onnx,
+    check_safetensors,
+    export_weights,
+    round_as_stored,
+)
 from training.contact_sheet import ParsedPicture, encode_contact_sheet, spread
 from training.data.labelled_frames import JoinedFrames, LabelledFrames
 from training.data.open_frames import open_frames
@@ -27,20 +35,17 @@ from training.engine.calibration import (
     fit_temperature,
 )
 from training.engine.components import training_frames
-from training.engine.evaluation import Predictor, evaluate
+from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment
 from training.engine.predictor import NetworkPredictor
 from training.finished_run import load_run
 from training.model_card import model_card
-from training.onnx_graph import export_onnx, onnx_agreement
 from training.provenance import git_commit, training_history
-from training.quantisation import check_tools, quantise
-from training.weight_storage import store_weights_as_fp16
+from training.quantisation import check_tools
 
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]
 """Image and its labels."""
 
-MINIMUM_AGREEMENT = 0.995
 MINIMUM_INT8_AGREEMENT = 0.97
 MAXIMUM_INT8_LOSS = 0.5
 """mIoU in percent that int8 may lose on the val split."""
@@ -48,22 +53,6 @@ INT8_IMAGES = 300
 """Training images on which the ranges of int8 are measured."""
 SHOWN_REFERENCES = 8
 """Reference images on the model card, at most."""
-
-
-class ExportError(RuntimeError):
-    """A run cannot be exported; the message is one sentence."""
-
-
-def bundle_predictor(parser: SceneParser) -> Predictor:
-    """The robot's own parser as evaluation calls it; it raises ExportError where parsing fails."""
-
-    def predict(image: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        result = parser.parse(image)
-        if isinstance(result, ParseFailure):
-            raise ExportError(f"the bundle {parser.bundle.path} fails: {result.reason}")
-        return result.labels
-
-    return predict
 
 
 def bundle_metrics(bundle: ModelBundle, dataset: LabelledFrames, config: ParserConfig) -> Any:
@@ -111,8 +100,7 @@ def export_run(
     history = training_history(run_folder)
     run = load_run(run_folder)
     # Kernels are rounded as they are stored before anything is measured: one model in all formats.
-    stored = weights_to_safetensors(run.graph.network)
-    fill_from_safetensors(run.graph.network, stored)
+    round_as_stored(run.graph.network)
     spec = run.spec
     if size is not None:
         spec = InputSpec(*size, spec.multiple, spec.mean, spec.std)
@@ -139,23 +127,9 @@ def export_run(
         "steps": run.step,
     }
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "model.onnx"
-        export_onnx(run.graph, spec, path)
-        weights = [WeightsSource(path, "onnx", "fp32")]
-        if int8:
-            weights.append(quantise(path, _spread(train, INT8_IMAGES), spec, Path(scratch)))
-        store_weights_as_fp16(path)
-        plain = Path(scratch) / "model.safetensors"
-        plain.write_bytes(stored)
-        weights.append(WeightsSource(plain, "safetensors", "fp32"))
-        agreement = min(
-            onnx_agreement(path, run.graph, [resize_to_network(image, spec) for image, _ in frames])
-        )
-        if agreement < MINIMUM_AGREEMENT:
-            raise ExportError(
-                f"ONNX Runtime agrees with PyTorch on {100 * agreement:.2f} % of the pixels of a "
-                f"reference image, less than {100 * MINIMUM_AGREEMENT} %; nothing was exported"
-            )
+        images = _spread(train, INT8_IMAGES) if int8 else ()
+        weights = export_weights(run.graph, spec, Path(scratch), int8_images=images)
+        agreement = check_onnx(weights, run.graph, spec, [image for image, _ in frames])
 
         def write(
             folder: Path,
@@ -182,13 +156,13 @@ def export_run(
                 metrics=metrics,
                 provenance=provenance,
                 licence=run.experiment.licence,
-                credits=_credits(run.experiment),
+                credits=_credits(run.experiment, run.graph.network),
             )
 
         trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")
         in_onnx = SceneParser(trial, ParserConfig("onnxruntime", precision="fp32"))
         pairs = [(image, bundle_predictor(in_onnx)(image)) for image, _ in frames]
-        _check_safetensors(trial, pairs)
+        check_safetensors(trial, pairs)
         parser = SceneParser(trial, ParserConfig())
         as_run = bundle_metrics(trial, val, ParserConfig())
         in_fp32 = bundle_metrics(trial, val, ParserConfig(precision="fp32"))
@@ -216,17 +190,6 @@ def export_run(
         sheet = encode_contact_sheet(shown, run.label_space)
         card = model_card(trial, metrics, provenance, remarks, len(shown))
         return write(bundle_folder, pairs, metrics, card, sheet)
-
-
-def _check_safetensors(bundle: ModelBundle, pairs: Sequence[Pair]) -> None:
-    """Refuse a bundle whose two files of weights disagree."""
-    predict = bundle_predictor(SceneParser(bundle, ParserConfig("torch", "cpu", "fp32")))
-    agreement = float(np.mean([(predict(image) == labels).mean() for image, labels in pairs]))
-    if agreement < MINIMUM_AGREEMENT:
-        raise ExportError(
-            f"the safetensors agree with the ONNX graph on {100 * agreement:.2f} % of the "
-            f"reference pixels, less than {100 * MINIMUM_AGREEMENT} %; nothing was exported"
-        )
 
 
 def _spread(frames: JoinedFrames, count: int) -> list[npt.NDArray[np.uint8]]:
@@ -262,6 +225,18 @@ IMAGENET_CREDIT = (
 )
 
 
-def _credits(experiment: Experiment) -> list[str]:
-    starts_from_imagenet = experiment.network.imagenet or experiment.network.start_from
-    return [*([IMAGENET_CREDIT] if starts_from_imagenet else []), *experiment.data.credits]
+ENCODER_CREDIT = (
+    "encoder started from the file {file}, in the names of semseg (github.com/hszhao/semseg, MIT), "
+    "whose ImageNet weights it is taken for"
+)
+
+
+def _credits(experiment: Experiment, network: nn.Module) -> list[str]:
+    """Whose work a model builds on: the weights it starts from, and the data."""
+    settings = experiment.network
+    starts: list[str] = []
+    if settings.encoder_weights:
+        starts.append(ENCODER_CREDIT.format(file=Path(settings.encoder_weights).name))
+    elif isinstance(getattr(network, "encoder", None), EfficientNetLite):
+        starts += [IMAGENET_CREDIT] if settings.imagenet or settings.start_from else []
+    return [*starts, *experiment.data.credits]

@@ -14,6 +14,7 @@ from seg3d2d_ros.networks.registry import build_network
 from training.engine.components import input_spec
 from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.run_folder import recorded_settings
+from training.engine.settings import ExperimentError
 from training.engine.stored_run import fill_with_averaged, run_files
 
 
@@ -37,6 +38,11 @@ def load_run(folder: Path) -> FinishedRun:
     """
     config, checkpoint = run_files(folder)
     experiment = recorded_settings(config, experiment_from_mapping)
+    if experiment.distillation.depth.only:
+        raise ExperimentError(
+            f"{folder} has trained a depth network, which tells no classes apart; a cascade names "
+            "it in network.depth_run"
+        )
     label_space = LabelSpace.load(experiment.label_space)
     network = build_network(
         experiment.network.name, experiment.network.config, label_space.num_classes

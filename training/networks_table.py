@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from seg3d2d_ros.networks.registry import NETWORKS, build_network, feature_width, geometry
+from seg3d2d_ros.networks.registry import (
+    NETWORKS,
+    MissingPackageError,
+    build_network,
+    feature_width,
+    geometry,
+)
 from training.points.networks.registry import build_point_network, point_network_kinds
 
 _HEADINGS = ("name", "kind", "parameters", "feature width", "stride")
@@ -36,16 +42,33 @@ class NetworkSize:
     stride: int
 
 
-def network_sizes(num_classes: int) -> list[NetworkSize]:
-    """All networks: 2D, then 3D, each in alphabetical order.
+@dataclass(frozen=True)
+class NetworksHere:
+    """The networks that can be built here, and why others can't.
+
+    Attributes:
+        sizes: 2D, then 3D, each in alphabetical order.
+        remarks: a sentence for each network whose layers come from a package that is missing.
+    """
+
+    sizes: list[NetworkSize]
+    remarks: list[str]
+
+
+def networks_here(num_classes: int) -> NetworksHere:
+    """All networks.
 
     Args:
         num_classes: of their classifiers.
     """
-    sizes = []
+    sizes, remarks = [], []
     with torch.device("meta"):  # neither memory nor random numbers for the weights
         for name in sorted(NETWORKS):
-            network = build_network(name, {}, num_classes)
+            try:
+                network = build_network(name, {}, num_classes)
+            except MissingPackageError as error:
+                remarks.append(str(error))
+                continue
             stride = geometry(network)[0]
             sizes.append(
                 NetworkSize(name, "2D", _parameters(network), feature_width(network), stride)
@@ -54,14 +77,15 @@ def network_sizes(num_classes: int) -> list[NetworkSize]:
             points = build_point_network(name, {}, num_classes)
             width, stride = points.feature_width, points.stride
             sizes.append(NetworkSize(name, "3D", _parameters(points), width, stride))
-    return sizes
+    return NetworksHere(sizes, remarks)
 
 
 def networks_table(num_classes: int) -> str:
-    """Aligned columns, numbers to the right."""
+    """Aligned columns, numbers to the right; below, what the columns mean and what is missing."""
+    here = networks_here(num_classes)
     rows = [
         (size.name, size.kind, f"{size.parameters:,}", str(size.feature_width), str(size.stride))
-        for size in network_sizes(num_classes)
+        for size in here.sizes
     ]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
     lines = []
@@ -71,7 +95,7 @@ def networks_table(num_classes: int) -> str:
             for k, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells))
-    return "\n".join([*lines, f"with {num_classes} classes; {_FOOTNOTE}"])
+    return "\n".join([*lines, f"with {num_classes} classes; {_FOOTNOTE}", *here.remarks])
 
 
 def print_networks(arguments: argparse.Namespace) -> int:

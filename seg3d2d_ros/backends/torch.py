@@ -18,6 +18,7 @@ import torch
 from seg3d2d_ros.backends import FORMATS_READ, BackendError
 from seg3d2d_ros.backends.frame_program import FrameProgram
 from seg3d2d_ros.bundle import BundleError, ModelBundle
+from seg3d2d_ros.networks.folding import fold
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 from seg3d2d_ros.networks.registry import NetworkError, build_network, geometry
 from seg3d2d_ros.networks.stored_weights import StoredWeightsError, fill_from_safetensors
@@ -40,7 +41,7 @@ class TorchBackend:
         self.resizes = not on_cpu  # on the CPU, OpenCV does it faster
         self.precision = _taken_precision(precision, on_cpu)
         self._spec = bundle.input
-        graph = _filled_graph(bundle).compute_in(_DTYPES[self.precision]).eval()
+        graph = filled_graph(bundle).compute_in(_DTYPES[self.precision]).eval()
         graph.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._graph = graph
         self._programs: OrderedDict[tuple[int, int, bool], FrameProgram] = OrderedDict()
@@ -125,7 +126,12 @@ def _taken_precision(precision: str, on_cpu: bool) -> str:
     return precision
 
 
-def _filled_graph(bundle: ModelBundle) -> ParsingGraph:
+def filled_graph(bundle: ModelBundle) -> ParsingGraph:
+    """A bundle's network with its weights, norms of its branch folded, on the host, in fp32.
+
+    Raises:
+        BundleError: if the bundle has no weights for PyTorch, or they don't fit.
+    """
     weights = bundle.find_weights(*FORMATS_READ["torch"])
     content = weights.read()
     try:
@@ -150,4 +156,4 @@ def _filled_graph(bundle: ModelBundle) -> ParsingGraph:
             f"multiples of {spec.multiple}, its network has {stride} and {multiple}; export it "
             "again"
         )
-    return ParsingGraph(network, spec.mean, spec.std, bundle.temperature)
+    return ParsingGraph(fold(network.eval()), spec.mean, spec.std, bundle.temperature)

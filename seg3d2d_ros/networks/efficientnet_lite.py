@@ -164,6 +164,9 @@ class EfficientNetLite(nn.Module):
         ValueError: if there is no such variant.
     """
 
+    pixel_mean = (IMAGENET_MEAN,) * 3
+    pixel_std = (IMAGENET_STD,) * 3
+
     def __init__(self, variant: int = 0) -> None:
         super().__init__()
         self.variant = variant

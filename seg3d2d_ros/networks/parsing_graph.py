@@ -5,12 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seg3d2d_ros.networks.registry import count_classes, geometry
+from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
+from seg3d2d_ros.networks.registry import (
+    ParsingNetwork,
+    aligns_corners,
+    count_classes,
+    geometry,
+)
+from seg3d2d_ros.networks.upsampling import upsample
 
 
 def _winner(maps: Tensor) -> Tensor:
@@ -42,6 +49,7 @@ class ParsingGraph(nn.Module):
         super().__init__()
         self.network = network
         self.stride = geometry(network)[0]
+        self.align_corners = aligns_corners(network)
         self.temperature = temperature
         self.dtype = torch.float32
         self.label_type = torch.uint8 if count_classes(network) <= 255 else torch.int32
@@ -50,13 +58,22 @@ class ParsingGraph(nn.Module):
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("scale", 1 / torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
 
+    def normalised(self, image: Tensor) -> Tensor:
+        """What the network takes, [N, 3, H, W], of an RGB image [N, H, W, 3], 0 to 255."""
+        planes = image.permute(0, 3, 1, 2).to(torch.float32)
+        return (planes - self.mean) * self.scale
+
     def logits(self, image: Tensor) -> Tensor:
         """Logits [N, classes, H / stride, W / stride] of an RGB image [N, H, W, 3], 0 to 255."""
-        planes = image.permute(0, 3, 1, 2).to(torch.float32)
-        normalised = (planes - self.mean) * self.scale
+        normalised = self.normalised(image)
         if self.dtype == torch.float32:
             return self.network(normalised)
         return self.network(normalised.to(self.dtype)).to(torch.float32)
+
+    def outputs(self, image: Tensor) -> ParsingOutputs:
+        """Everything that training needs, of RGB images [N, H, W, 3], 0 to 255, of any size."""
+        network = cast(ParsingNetwork, self.network)
+        return network.outputs(self.normalised(image).to(self.dtype))
 
     def compute_in(self, dtype: torch.dtype) -> ParsingGraph:
         """Convert the network; normalisation and what follows the logits stay in fp32."""
@@ -64,10 +81,12 @@ class ParsingGraph(nn.Module):
         self.dtype = dtype
         return self
 
+    def upsampled(self, maps: Tensor, size: Sequence[int]) -> Tensor:
+        """Maps [N, C, h, w] at the output stride brought to an image's height and width."""
+        return upsample(maps, self.stride, self.align_corners, size[0], size[1])
+
     def _upsample(self, maps: Tensor) -> Tensor:
-        return F.interpolate(
-            maps, scale_factor=float(self.stride), mode="bilinear", align_corners=False
-        )
+        return self.upsampled(maps, [side * self.stride for side in maps.shape[2:]])
 
     def labels(self, logits: Tensor) -> Tensor:
         """Class ids [N, H, W] of logits, uint8 (int32 beyond 255 classes)."""

@@ -1,12 +1,8 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""A data set of a few small pictures in ScanNet's frames layout, and processes that train."""
+"""A data set of a few small pictures in ScanNet's frames layout."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -65,23 +61,3 @@ def experiment(rooms, repository):
             "evaluate_every": 3,
         },
     }
-
-
-@pytest.fixture
-def torchrun(repository):
-    """Run a Python program in two processes that train together."""
-
-    def run(*arguments):
-        environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        return subprocess.run(
-            [*command, "--nproc-per-node=2", *arguments],
-            cwd=repository,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    return run

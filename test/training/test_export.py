@@ -13,8 +13,9 @@ pytest.importorskip("tensorboard")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 from seg3d2d_ros.bundle import ModelBundle  # noqa: E402
+from seg3d2d_ros.networks.registry import build_network  # noqa: E402
 from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
-from training import export, onnx_graph  # noqa: E402
+from training import bundle_weights, export, onnx_graph  # noqa: E402
 from training.engine.checkpoint import CheckpointError  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.predictor import NetworkPredictor  # noqa: E402
@@ -109,7 +110,7 @@ def test_the_graph_takes_any_batch_and_size(run_folder, tmp_path):
 
 
 def test_a_disagreeing_graph_is_refused(run_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "MINIMUM_AGREEMENT", 1.01)
+    monkeypatch.setattr(bundle_weights, "MINIMUM_AGREEMENT", 1.01)
     with pytest.raises(export.ExportError, match="agrees with PyTorch on .* nothing was exported"):
         export.export_run(run_folder, tmp_path / "models" / "tiny", command="")
     assert not (tmp_path / "models" / "tiny").exists()
@@ -154,6 +155,7 @@ def test_quantisation_keeps_what_a_graph_sees(tmp_path):
         """Logits of known convolutions: how red, green and blue the surroundings are."""
 
         num_classes, output_stride, multiple = 3, 4, 4
+        align_corners = False
 
         def __init__(self):
             super().__init__()
@@ -187,3 +189,26 @@ def test_quantisation_keeps_what_a_graph_sees(tmp_path):
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(CheckpointError, match="no run folder with a checkpoint"):
         load_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ({"name": "efficientnet_lite_fpn", "imagenet": True}, [export.IMAGENET_CREDIT]),
+        ({"name": "efficientnet_lite_fpn", "imagenet": False, "start_from": "runs/a"}, None),
+        ({"name": "efficientnet_lite_fpn", "imagenet": False}, []),
+        ({"name": "pspnet", "imagenet": True}, []),
+        ({"name": "pspnet", "encoder_weights": "weights/resnet50_v2.pth"}, "resnet50_v2.pth"),
+    ],
+)
+def test_credits_are_those_of_what_the_network_started_from(experiment, network, expected):
+    experiment["network"] = network
+    experiment["data"]["credits"] = ["pictures by somebody"]
+    with torch.device("meta"):
+        built = build_network(network["name"], {}, 20)
+    *starts, data = export._credits(experiment_from_mapping(experiment), built)
+    assert data == "pictures by somebody"
+    if isinstance(expected, str):
+        assert len(starts) == 1 and expected in starts[0] and "semseg" in starts[0]
+    else:
+        assert starts == ([export.IMAGENET_CREDIT] if expected is None else expected)

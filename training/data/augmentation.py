@@ -28,6 +28,7 @@ class AugmentationConfig:
         scale: smallest and largest zoom.
         aspect: stretch of the width.
         rotation: largest angle, degrees, either way.
+        rotation_chance: of a rotation.
         flip: probability of mirroring left and right.
         brightness: factor on all channels.
         contrast: factor on the distance from the mean.
@@ -44,6 +45,7 @@ class AugmentationConfig:
     scale: tuple[float, float] = (0.7, 2.0)
     aspect: float = 1.15
     rotation: float = 6.0
+    rotation_chance: float = 1.0
     flip: float = 0.5
     brightness: float = 1.5
     contrast: float = 1.4
@@ -85,6 +87,8 @@ def draw_warp(
     zoom = float(np.exp(rng.uniform(*np.log(config.scale))))
     stretch = np.sqrt(_factor(rng, config.aspect))
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
+    if config.rotation_chance < 1 and rng.random() >= config.rotation_chance:
+        angle = 0.0
     mirror = -1.0 if rng.random() < config.flip else 1.0
     cosine, sine = np.cos(angle), np.sin(angle)
     linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag(

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,23 +74,33 @@ class TrainingBatches:
         low, high = self.config.scale
         return self.early_crop, replace(self.config, scale=(low * shrink, high * shrink))
 
-    def at(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images uint8 [N, H, W, 3] in RGB and labels int64 [N, H, W] of a step."""
-        images: list[npt.NDArray[np.uint8]] = []
-        labels = []
+    def at(self, step: int) -> tuple[Tensor, ...]:
+        """What :meth:`sample` gives of a step's samples: images uint8 [N, H, W, 3], labels."""
         crop, config = self._size(step)
         first = (step * self.workers + self.rank) * self.batch
-        for sample in range(first, first + self.batch):
-            image, label = self.dataset.load(self._frame_index(sample))
-            rng = np.random.default_rng([self.seed, 1, sample])
-            image, label = augment(
-                image, label, crop, config=config, rng=rng, unlabeled=self.unlabeled
-            )
-            images.append(image)
-            labels.append(label.astype(np.int64))
-        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(labels))
+        samples = [self.sample(number, crop, config) for number in range(first, first + self.batch)]
+        return tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))
 
-    def iterate(self, first: int, last: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def sample(
+        self, number: int, crop: tuple[int, int], config: AugmentationConfig
+    ) -> tuple[npt.NDArray[Any], ...]:
+        """Image uint8 (H, W, 3) in RGB and labels int64 (H, W) of one sample of the run."""
+        image, labels = self.dataset.load(self._frame_index(number))
+        image, labels = augment(
+            image,
+            labels,
+            crop,
+            config=config,
+            rng=self._chance(number),
+            unlabeled=self.unlabeled,
+        )
+        return image, labels.astype(np.int64)
+
+    def _chance(self, number: int) -> np.random.Generator:
+        """Of the augmentation of a sample."""
+        return np.random.default_rng([self.seed, 1, number])
+
+    def iterate(self, first: int, last: int) -> Iterator[tuple[Tensor, ...]]:
         """Batches of the steps ``first`` to before ``last``, prepared one ahead in a thread."""
         with ThreadPoolExecutor(1) as pool:
             upcoming = pool.submit(self.at, first) if first < last else None

@@ -4,19 +4,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec
 from seg3d2d_ros.labels import LabelSpace
-from seg3d2d_ros.networks.efficientnet_lite import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    EfficientNetLite,
-    load_imagenet_weights,
+from seg3d2d_ros.networks.depth_cascade import DepthCascade
+from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite, load_imagenet_weights
+from seg3d2d_ros.networks.registry import (
+    aligns_corners,
+    build_network,
+    geometry,
+    pixel_statistics,
 )
-from seg3d2d_ros.networks.registry import build_network, geometry
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
+from training.distillation.depth_network_weights import fill_depth_network
+from training.engine.encoder_weights import load_encoder_weights
 from training.engine.experiment import Experiment
 from training.engine.settings import ExperimentError
 from training.engine.stored_run import start_from
@@ -28,19 +33,24 @@ def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
     Raises:
         ExperimentError: if the network cannot take the experiment's input size or crops.
     """
-    multiple = geometry(network)[1]
+    stride, multiple = geometry(network)
     size, training = experiment.input, experiment.training
-    for what, sides in (
-        ("input", (size.height, size.width)),
-        ("training.crop", training.crop),
-        *([("training.early_crop", training.early_crop)] if training.early_steps else []),
-    ):
-        if any(side % multiple or side < multiple for side in sides):
+    # of aligned corners, training images may be those that begin and end with a feature
+    unit, rests = (stride, (0, 1)) if aligns_corners(network) else (multiple, (0,))
+    crops = {"training.crop": training.crop}
+    if training.early_steps:
+        crops["training.early_crop"] = training.early_crop
+    for what, sides in crops.items():
+        if any(side % unit not in rests or side < multiple for side in sides):
             raise ExperimentError(
-                f"{what} is {sides[0]} x {sides[1]}, its sides must be multiples of {multiple}"
+                f"{what} is {sides[0]} x {sides[1]}, its sides must be multiples of {unit}"
+                + (" or one pixel more" if len(rests) > 1 else "")
             )
-    mean, std = (IMAGENET_MEAN,) * 3, (IMAGENET_STD,) * 3
-    return InputSpec(size.height, size.width, multiple, mean, std)
+    if any(side % multiple or side < multiple for side in (size.height, size.width)):
+        raise ExperimentError(
+            f"input is {size.height} x {size.width}, its sides must be multiples of {multiple}"
+        )
+    return InputSpec(size.height, size.width, multiple, *pixel_statistics(network))
 
 
 def training_frames(experiment: Experiment, label_space: LabelSpace) -> JoinedFrames:
@@ -56,6 +66,11 @@ def training_frames(experiment: Experiment, label_space: LabelSpace) -> JoinedFr
     )
 
 
+def outputs_of(experiment: Experiment, label_space: LabelSpace) -> int:
+    """How many outputs the experiment's network has: one a class, or the depth alone."""
+    return 1 if experiment.distillation.depth.only else label_space.num_classes
+
+
 def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
     """The experiment's network with the weights it starts from.
 
@@ -64,12 +79,28 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
         CheckpointError: if those to start from are damaged or of another network.
     """
     config = experiment.network
-    network = build_network(config.name, config.config, label_space.num_classes)
+    network = build_network(config.name, config.config, outputs_of(experiment, label_space))
+    if config.start_from and config.encoder_weights:
+        raise ExperimentError(
+            "network.start_from and network.encoder_weights are two starts; name one of them"
+        )
     if config.start_from:
         start_from(network, config.start_from, config.name)
+    elif config.encoder_weights:
+        load_encoder_weights(network, config.encoder_weights, config.name)
     elif config.imagenet:
         encoder = getattr(network, "encoder", None)
         if not isinstance(encoder, EfficientNetLite):
-            raise ExperimentError(f"there are no ImageNet weights for network '{config.name}'")
+            raise ExperimentError(
+                f"there are no ImageNet weights for network '{config.name}'; name a file of them "
+                "(network.encoder_weights), or train without (network.imagenet: false)"
+            )
         load_imagenet_weights(encoder)
+    if isinstance(network, DepthCascade) and not config.start_from:
+        if not config.depth_run:
+            raise ExperimentError(
+                f"network '{config.name}' sees depth that another network predicts; name the run "
+                "that trained it in network.depth_run"
+            )
+        fill_depth_network(network, Path(config.depth_run))
     return network

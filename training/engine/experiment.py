@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from training.data.augmentation import AugmentationConfig
+from training.distillation.distillation_config import DistillationConfig
 from training.engine.run_config import RunConfig
-from training.engine.settings import build_section, plain, read_settings
+from training.engine.settings import ExperimentError, build_section, plain, read_settings
 
 
 @dataclass(frozen=True)
@@ -46,35 +47,47 @@ class NetworkConfig:
         name: in the registry of networks.
         config: its settings.
         imagenet: whether the encoder starts from ImageNet weights.
+        depth_run: folder of the run that trained a cascade's depth network.
         start_from: folder of a run of the same network whose averaged weights are the start.
+        encoder_weights: file of ImageNet weights that the encoder starts from in place of those
+            that a package has; for ResNets, those of semseg.
     """
 
     name: str
     config: dict[str, Any] = field(default_factory=dict)
     imagenet: bool = True
     start_from: str = ""
+    depth_run: str = ""
+    encoder_weights: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(RunConfig):
     """How a run goes, beside what all runs have; the learning rate is the decoder's.
 
-    Weights with more than one dimension decay, and the schedule is polynomial.
+    The schedule is polynomial.
 
     Attributes:
-        steps: optimiser steps.
+        steps: optimiser steps; 0 for as many as `epochs` take.
+        epochs: passes over all training frames, where there are no `steps`.
         crop: height and width of the training images, multiples of the network's.
         early_crop: smaller ones, shown at a smaller scale, of the first `early_steps` steps: more
             pictures are seen in the same time (progressive resizing).
         early_steps: how many; 0 for none.
         encoder_rate: the encoder's learning rate as a part of the decoder's.
+        auxiliary_weight: of the loss of a network's auxiliary head.
+        loss_size: ``half``, the cross-entropy at half the image's size, or ``full``. Networks whose
+            corners are aligned take ``full``.
+        decay: ``kernels``, weights of more than one dimension decay, or ``all``.
+        sync_batch_norm: whether batch norms take the statistics of all processes (on CUDA devices).
         evaluate_frames: evenly spaced val frames used during the run; the end uses all.
 
     Raises:
         ExperimentError: if a setting is impossible.
     """
 
-    steps: int
+    steps: int = 0
+    epochs: int = 0
     batch: int = 8
     crop: tuple[int, int] = (224, 288)
     early_crop: tuple[int, int] = (160, 192)
@@ -88,12 +101,22 @@ class TrainingConfig(RunConfig):
     ema: float = 0.998
     class_balance: float = 0.3
     precision: str = "bf16"
+    auxiliary_weight: float = 0.4
+    loss_size: str = "half"
+    decay: str = "kernels"
+    sync_batch_norm: bool = False
     evaluate_frames: int = 64
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._above_0("steps", "evaluate_frames")
-        self._not_below_0("early_steps", "encoder_rate")
+        self._above_0("evaluate_frames")
+        self._not_below_0("steps", "epochs", "early_steps", "encoder_rate", "auxiliary_weight")
+        self._one_of("loss_size", ("half", "full"))
+        self._one_of("decay", ("kernels", "all"))
+        if not self.steps and not self.epochs:
+            raise self._impossible("steps", "above 0 where there are no epochs")
+        if self.steps and self.epochs:
+            raise ExperimentError("training has both steps and epochs; give one of them")
 
 
 @dataclass(frozen=True)
@@ -111,7 +134,7 @@ class Experiment:
     Attributes:
         name: of the run's folder and in the model's provenance.
         label_space: YAML file of the classes.
-        data, network, training, input, augmentation: see there.
+        data, network, training, input, augmentation, distillation: see there.
         licence: SPDX identifier that exported models carry.
     """
 
@@ -123,6 +146,7 @@ class Experiment:
     licence: str = "LicenseRef-unstated"
     input: InputConfig = field(default_factory=InputConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain mapping that :func:`experiment_from_mapping` reads."""

@@ -29,13 +29,16 @@ def polynomial(progress: float, power: float) -> float:
 
 
 def parameter_groups(network: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
-    """Optimiser groups by part (encoder or rest) and decay (only what has over one dimension).
+    """Optimiser groups by part (encoder or rest) and decay.
 
     Each group holds its own ``peak`` learning rate.
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, parameter in network.named_parameters():
-        key = (name.startswith("encoder."), parameter.ndim > 1)
+        if not parameter.requires_grad:  # of a frozen part
+            continue
+        in_encoder = name.removeprefix("parsing_network.").startswith("encoder.")
+        key = (in_encoder, parameter.ndim > 1 or config.decay == "all")
         groups.setdefault(key, []).append(parameter)
     return [
         {
@@ -70,37 +73,21 @@ def class_weights(frequencies: npt.NDArray[np.float64], exponent: float) -> Tens
 
 
 def parsing_loss(
-    logits: Tensor,
-    labels: Tensor,
-    *,
-    weights: Tensor,
-    stride: int,
-    unlabeled: int,
-    smoothing: float,
-    phase: tuple[int, int],
+    logits: Tensor, labels: Tensor, *, weights: Tensor, unlabeled: int, smoothing: float
 ) -> Tensor:
-    """Cross-entropy at half the image size.
-
-    Half size is four times cheaper than full size; ``phase``, drawn anew every step, says which
-    of the four pixels under each half-size one is compared, so that on average none is favoured.
+    """Cross-entropy, a weighted mean over labelled pixels.
 
     Args:
-        logits: [N, classes, H / stride, W / stride].
+        logits: [N, classes, H, W].
         labels: [N, H, W]; ``unlabeled`` does not count.
         weights: by class.
-        stride: of the logits, at least 2.
         unlabeled: id of pixels without a class.
         smoothing: label smoothing in [0, 1).
-        phase: row and column offset, each 0 or 1.
     """
-    halved = F.interpolate(
-        logits.float(), scale_factor=stride / 2, mode="bilinear", align_corners=False
-    )
-    target = labels[:, phase[0] :: 2, phase[1] :: 2]
     loss = F.cross_entropy(
-        halved, target, weights, ignore_index=unlabeled, label_smoothing=smoothing, reduction="sum"
+        logits, labels, weights, ignore_index=unlabeled, label_smoothing=smoothing, reduction="sum"
     )
-    labelled = target[target != unlabeled]
+    labelled = labels[labels != unlabeled]
     return loss / weights[labelled].sum().clamp(min=1.0)
 
 

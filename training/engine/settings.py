@@ -114,22 +114,50 @@ def _convert_tuple(value: Any, kinds: tuple[Any, ...], where: str) -> tuple[Any,
 def read_settings(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The mapping in an experiment file, with overrides applied.
 
+    A file that ``extends`` another one, named relative to its own folder, has all settings of that
+    one which it does not set itself; of mappings within mappings likewise.
+
     Args:
         path: YAML file.
         overrides: each ``section.setting=value``; the value is read as YAML.
 
     Raises:
-        ExperimentError: if the file cannot be read or an override is malformed.
+        ExperimentError: if a file cannot be read, files extend each other in a circle, or an
+            override is malformed.
     """
+    mapping = _read_extended(Path(path), ())
+    for override in overrides:
+        _apply(override, mapping)
+    return mapping
+
+
+def _read_extended(path: Path, extending: tuple[Path, ...]) -> dict[str, Any]:
     try:
-        mapping = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ExperimentError(f"cannot read experiment {path}: {yaml_problem(error)}") from error
     if not isinstance(mapping, dict):
         raise ExperimentError(f"experiment {path} is no YAML mapping")
-    for override in overrides:
-        _apply(override, mapping)
-    return mapping
+    if "extends" not in mapping:
+        return mapping
+    other = mapping.pop("extends")
+    if not isinstance(other, str):
+        raise ExperimentError(f"experiment {path}: extends is {other!r}, must name one file")
+    if path.resolve() in extending:
+        raise ExperimentError(f"experiment {path} extends itself")
+    return _merged(_read_extended(path.parent / other, (*extending, path.resolve())), mapping)
+
+
+def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """All of both, changes before what they change."""
+    result = dict(base)
+    for key, value in changes.items():
+        inner = result.get(key)
+        if isinstance(inner, dict) and isinstance(value, Mapping):
+            result[key] = _merged(inner, value)
+        else:
+            result[key] = value
+    return result
 
 
 def _apply(override: str, mapping: dict[str, Any]) -> None:

@@ -12,15 +12,16 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
-from seg3d2d_ros.networks.registry import build_network, geometry
+from seg3d2d_ros.networks.registry import aligns_corners, build_network, geometry
 from training.data.batches import TrainingBatches
 from training.data.open_frames import open_frames
-from training.engine.components import input_spec, new_network, training_frames
+from training.engine.components import input_spec, new_network, outputs_of, training_frames
 from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment, experiment_from_mapping
 from training.engine.optimisation import (
@@ -62,7 +63,6 @@ class Trainer(TrainingRun):
         super().__init__(config, folder, device, show_progress)
         self.experiment = experiment
         self.training = config
-        self.steps = config.steps
         if config.threads:
             cv2.setNumThreads(1)
         self.label_space = LabelSpace.load(experiment.label_space)
@@ -70,25 +70,54 @@ class Trainer(TrainingRun):
         self.train_frames = training_frames(experiment, self.label_space)
         self.val_frames = open_frames(data.root, data.val_split, self.label_space, data.source)
         self._claim(experiment, experiment_from_mapping)
-        network = new_network(experiment, self.label_space)
+        network = self._synchronised(new_network(experiment, self.label_space))
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.stride = geometry(network)[0]
+        if aligns_corners(network) and config.loss_size != "full":
+            raise ExperimentError(
+                f"network '{experiment.network.name}' aligns corners, its loss is taken at the "
+                "image's full size: training.loss_size must be full"
+            )
         self.spec = input_spec(experiment, network)
         self.graph = ParsingGraph(network, self.spec.mean, self.spec.std, 1.0).to(self.device)
         self.weights = class_weights(self._frequencies(), config.class_balance).to(self.device)
-        self.batches = TrainingBatches(
-            self.train_frames,
-            batch=config.batch * config.accumulate,
-            crop=config.crop,
-            early_crop=config.early_crop,
-            early_steps=config.early_steps,
-            config=experiment.augmentation,
-            seed=config.seed,
-            unlabeled=self.label_space.unlabeled,
-            rank=self.workers.rank,
-            workers=self.workers.count,
-        )
+        self.batches = self._new_batches()
+        samples = config.batch * config.accumulate * self.workers.count
+        self.steps = config.steps or -(-config.epochs * len(self.train_frames) // samples)
+        self._prepare(network)
         self._start(network, new_optimiser(parameter_groups(network, config), config))
+
+    def _synchronised(self, network: nn.Module) -> nn.Module:
+        """With batch norms of all processes' batch, where that is asked for."""
+        if not self.training.sync_batch_norm or self.workers.count == 1:
+            return network
+        if torch.device(self.device).type != "cuda":
+            raise ExperimentError(
+                "training.sync_batch_norm needs CUDA devices; set it to false, or train in one "
+                "process"
+            )
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+
+    def _batch_settings(self) -> dict[str, Any]:
+        """Of :class:`TrainingBatches`, beside the frames."""
+        config = self.training
+        return {
+            "batch": config.batch * config.accumulate,
+            "crop": config.crop,
+            "early_crop": config.early_crop,
+            "early_steps": config.early_steps,
+            "config": self.experiment.augmentation,
+            "seed": config.seed,
+            "unlabeled": self.label_space.unlabeled,
+            "rank": self.workers.rank,
+            "workers": self.workers.count,
+        }
+
+    def _new_batches(self) -> TrainingBatches:
+        return TrainingBatches(self.train_frames, **self._batch_settings())
+
+    def _prepare(self, network: nn.Module) -> None:
+        """What a kind of training does with a network that has its first weights."""
 
     def _frequencies(self) -> Any:
         """Parts of the labelled training pixels by class, from at most 400 frames."""
@@ -101,7 +130,7 @@ class Trainer(TrainingRun):
             raise ExperimentError(f"no training pixel of {self.experiment.data.root} has a class")
         return counts / counts.sum()
 
-    def _batches(self, first: int, last: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, first: int, last: int) -> Iterator[tuple[Tensor, ...]]:
         return self.batches.iterate(first, last)
 
     def _schedule_factor(self) -> float:
@@ -109,33 +138,61 @@ class Trainer(TrainingRun):
 
     def _train_step(self, images: Tensor, labels: Tensor) -> float:
         self._begin_step()
-        row, column = np.random.default_rng([self.training.seed, 2, self.step]).integers(0, 2, 2)
-        phase = (int(row), int(column))
+        phase = self._phase()
         parts = self.training.accumulate
         return self._descend(
             self._loss(some, truth, phase) / parts
             for some, truth in zip(images.chunk(parts), labels.chunk(parts), strict=True)
         )
 
+    def _phase(self) -> tuple[int, int]:
+        row, column = np.random.default_rng([self.training.seed, 2, self.step]).integers(0, 2, 2)
+        return int(row), int(column)
+
     def _loss(self, images: Tensor, labels: Tensor, phase: tuple[int, int]) -> Tensor:
         with self._autocast():
-            logits = self.graph.logits(images.to(self.device))
+            outputs = self.graph.outputs(images.to(self.device))
+        labels = labels.to(self.device)
+        loss = self._parsing_loss(outputs.logits, labels, phase)
+        if outputs.auxiliary is not None:
+            auxiliary = self._parsing_loss(outputs.auxiliary, labels, phase)
+            loss = loss + self.training.auxiliary_weight * auxiliary
+        return loss
+
+    def _parsing_loss(self, logits: Tensor, labels: Tensor, phase: tuple[int, int]) -> Tensor:
         return parsing_loss(
-            logits,
-            labels.to(self.device),
+            self._pixels(logits, labels),
+            self._truth(labels, phase),
             weights=self.weights,
-            stride=self.stride,
             unlabeled=self.label_space.unlabeled,
             smoothing=self.training.label_smoothing,
-            phase=phase,
         )
+
+    def _pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits at the size at which the loss compares them with labels [N, H, W]."""
+        if self.training.loss_size == "full":
+            return self.graph.upsampled(logits.float(), labels.shape[1:])
+        # half the size is four times cheaper
+        return F.interpolate(
+            logits.float(), scale_factor=self.stride / 2, mode="bilinear", align_corners=False
+        )
+
+    def _truth(self, labels: Tensor, phase: tuple[int, int]) -> Tensor:
+        """Labels at that size.
+
+        The phase, drawn anew every step, says which of the four pixels under each half-size one is
+        compared, so that on average none is favoured.
+        """
+        if self.training.loss_size == "full":
+            return labels
+        return labels[:, phase[0] :: 2, phase[1] :: 2]
 
     def averaged_graph(self) -> ParsingGraph:
         """A copy of the network with the averaged weights, in evaluation mode, on the CPU."""
         network = build_network(
             self.experiment.network.name,
             self.experiment.network.config,
-            self.label_space.num_classes,
+            outputs_of(self.experiment, self.label_space),
         )
         network.load_state_dict(self.averaged.state)
         return ParsingGraph(network, self.spec.mean, self.spec.std, 1.0).eval()

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,17 +21,12 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from seg3d2d_ros.atomic_file import write_file
-from training.engine.checkpoint import (
-    CheckpointError,
-    first_line,
-    load_checkpoint,
-    newest_checkpoint,
-    save_checkpoint,
-)
+from training.engine.checkpoint import newest_checkpoint, save_checkpoint
 from training.engine.interruption import StopRequest, stop_request
 from training.engine.optimisation import AveragedWeights, warm_up
 from training.engine.run_config import RunConfig
 from training.engine.run_folder import Settings, check_folder, claim_folder, release_folder
+from training.engine.run_state import restore_run, run_state
 from training.engine.settings import ExperimentError
 from training.engine.workers import Workers
 
@@ -58,6 +53,8 @@ class TrainingRun(ABC):
         ExperimentError: if there is no such device.
     """
 
+    headline: ClassVar[str] = "miou"
+    """Name of the metric that says most."""
     network: nn.Module
     optimiser: torch.optim.Optimizer
     steps: int
@@ -94,7 +91,7 @@ class TrainingRun(ABC):
 
     @abstractmethod
     def _final_metrics(self) -> dict[str, Any]:
-        """Metrics of the averaged weights on the whole val split, ``miou`` among them."""
+        """Metrics of the averaged weights on the whole val split, the headline's among them."""
 
     def _claim(self, experiment: Settings, read: Callable[[Mapping[str, Any]], Settings]) -> None:
         """Refuse a folder of another run, and begin chance anew by the seed.
@@ -124,33 +121,21 @@ class TrainingRun(ABC):
         self.averaged = AveragedWeights(network, self.config.ema)
         path = newest_checkpoint(self.folder / "checkpoints")
         if path is not None:
-            self._restore(path)
+            restore_run(self, path)
         self.workers.same_start(self.network.state_dict().values())
         if self.workers.leads and self._settings is not None:
             claim_folder(self.folder, self._settings)
 
-    def _restore(self, path: Path) -> None:
-        state = load_checkpoint(path)
-        try:
-            self.network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.scaler.load_state_dict(state.get("scaler", {}))
-            for name, value in self.averaged.state.items():
-                value.copy_(state["averaged"][name])
-            self.step, self.minutes = state["step"], float(state["minutes"])
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{path} is a checkpoint of another experiment than {self.folder}/config.yaml: "
-                f"{first_line(error)}; remove it, or train into another folder"
-            ) from error
-        count = state.get("processes", self.workers.count)
-        if count != self.workers.count:
-            raise ExperimentError(
-                f"{self.folder} holds a run of {count} processes and this is one of "
-                f"{self.workers.count}, whose batches are others; go on with torchrun "
-                f"--nproc-per-node {count}, or train into another folder with --out"
-            )
-        logger.info("resumed from %s", path)
+    def further_state(self) -> dict[str, Any]:
+        """What a kind of training adds to its checkpoints."""
+        return {}
+
+    def take_further_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """Go on from what :meth:`further_state` gave; nothing where that is nothing."""
+
+    def _watched(self) -> dict[str, float]:
+        """Further scalars of the last step, by their names in TensorBoard."""
+        return {}
 
     def _save(self) -> None:
         if not self.workers.leads:
@@ -158,16 +143,7 @@ class TrainingRun(ABC):
         for name, value in self.network.state_dict().items():
             if not torch.isfinite(value).all():
                 raise self._diverged(f"{name} has values that are no finite numbers")
-        state = {
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "averaged": self.averaged.state,
-            "step": self.step,
-            "minutes": self.minutes,
-            "processes": self.workers.count,
-        }
-        save_checkpoint(self.folder / "checkpoints", self.step, state, self.config.keep)
+        save_checkpoint(self.folder / "checkpoints", self.step, run_state(self), self.config.keep)
 
     def progress(self) -> float:
         """Part of the run that is done, by steps or by time, whichever is further; 0 to 1."""
@@ -272,10 +248,7 @@ class TrainingRun(ABC):
                 bar.update()
                 bar.set_postfix(loss=f"{loss:.3f}", done=f"{100 * self.progress():.1f}%")
                 if self.step % config.log_every == 0:
-                    loss = self.workers.mean(loss)
-                if writer is not None and self.step % config.log_every == 0:
-                    writer.add_scalar("train/loss", loss, self.step)
-                    writer.add_scalar("train/rate", self.optimiser.param_groups[0]["lr"], self.step)
+                    self._log(writer, loss)
                 if self.progress() >= 1.0 or stop.made:
                     break
                 due = config.evaluate_every and self.step % config.evaluate_every == 0
@@ -292,6 +265,13 @@ class TrainingRun(ABC):
                 return None
             return self._finish(writer)
 
+    def _log(self, writer: SummaryWriter | None, loss: float) -> None:
+        rate = self.optimiser.param_groups[0]["lr"]
+        scalars = {"train/loss": self.workers.mean(loss), "train/rate": rate} | self._watched()
+        if writer is not None:
+            for name, value in scalars.items():
+                writer.add_scalar(name, value, self.step)
+
     def _recorded_metrics(self) -> dict[str, Any] | None:
         """What :meth:`_finish` wrote after the last step; None if it did not come to that."""
         try:
@@ -304,7 +284,8 @@ class TrainingRun(ABC):
     def _finish(self, writer: SummaryWriter) -> dict[str, Any]:
         metrics = self._final_metrics()
         metrics |= {"steps": self.step, "minutes": round(self.minutes, 1)}
-        writer.add_scalar("val/miou", metrics["miou"], self.step)
+        figure = metrics[self.headline]
+        writer.add_scalar(f"val/{self.headline}", figure, self.step)
         write_file(self.folder / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-        logger.info("done after %d steps: val mIoU %.1f", self.step, metrics["miou"])
+        logger.info("done after %d steps: val %s %s", self.step, self.headline, figure)
         return metrics

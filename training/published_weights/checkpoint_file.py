@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.published_weights.imported_network import PublishedWeightsError
+from training.published_weights.published_weights_error import PublishedWeightsError
 
 _STATE_DICT = "state_dict"
 _PARALLEL_PREFIX = "module."
@@ -124,6 +125,15 @@ def read_checkpoint(file: Path) -> Checkpoint:
                 "damaged, or its training failed"
             )
     return Checkpoint(tensors, ignored, prefixed)
+
+
+def file_sha256(file: Path) -> str:
+    """SHA-256 of a file, hex."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _is_plain(tensor: Tensor) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.share import share_path
-from training.published_weights.imported_network import PublishedWeightsError
+from training.published_weights.published_weights_error import PublishedWeightsError
 
 
 @dataclass(frozen=True)

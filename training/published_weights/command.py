@@ -1,15 +1,16 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verb `import`: published weights of 3D networks become point models."""
+"""The verb `import`: published weights become point models, or bundles for the robot."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.argument_types import length, licence
+from training.argument_types import count, length, licence
 from training.published_weights.kernel_orders import KERNEL_ORDERS
 
 if TYPE_CHECKING:  # it needs PyTorch, which listing the verbs does not
@@ -54,6 +55,37 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     pointweb = kinds.add_parser("pointweb", help="PointWeb by its authors")
     _add_arguments(pointweb, "those of S3DIS, in s3dis13's order, for 13 classes and colours")
     pointweb.set_defaults(run=_import_pointweb)
+    distilled = kinds.add_parser(
+        "distilled-pspnet",
+        help="PSPNet of 3D-to-2D distillation by its authors, as a bundle for the robot",
+        description="Depth and widths are seen from the weights. The labels that the bundle gives "
+        "for some pictures are stored with it, so that a robot can check its own.",
+    )
+    _add_arguments(distilled, "for 40 outputs NYU's ids 0 to 39, of which scannet20's are kept")
+    distilled.add_argument(
+        "--statistics",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="mean.npy, var.npy, mean_2d.npy and var_2d.npy, which the published code has in "
+        "data/meanvar and the checkpoint does not hold",
+    )
+    distilled.add_argument(
+        "--images",
+        type=Path,
+        metavar="PATH",
+        help="reference pictures: a bag, a folder of images, a video or an image (the shipped "
+        "recording)",
+    )
+    distilled.add_argument(
+        "--size",
+        type=count,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        default=(480, 640),
+        help="of the network's input, multiples of 8 (480 640)",
+    )
+    distilled.set_defaults(run=_import_distilled_pspnet)
 
 
 def _add_arguments(parser: argparse.ArgumentParser, known: str) -> None:
@@ -91,6 +123,33 @@ def _import_pointweb(arguments: argparse.Namespace) -> int:
     from training.published_weights.pointweb import import_pointweb
 
     return _import(arguments, lambda space: import_pointweb(arguments.file, space), {})
+
+
+def _import_distilled_pspnet(arguments: argparse.Namespace) -> int:
+    from seg3d2d_ros.labels import LabelSpace
+    from training.published_weights.distilled_pspnet import CREDIT, import_distilled_pspnet
+    from training.published_weights.parsing_bundle import reference_images, write_imported_bundle
+
+    space = LabelSpace.load(arguments.label_space) if arguments.label_space else None
+    images = reference_images(arguments.images)
+    imported = import_distilled_pspnet(arguments.file, arguments.statistics, space)
+    bundle = write_imported_bundle(
+        imported,
+        arguments.out,
+        file=arguments.file,
+        images=images,
+        size=tuple(arguments.size),
+        licence=arguments.licence,
+        credits=[CREDIT],
+        command=shlex.join(["python", "-m", "training", *arguments.words]),
+    )
+    print(imported.report)
+    agreement = bundle.metrics["onnx_agreement"]
+    print(
+        f"{bundle.path}: {len(images)} reference pictures, ONNX Runtime and PyTorch agree on "
+        f"{agreement} % of their pixels"
+    )
+    return 0
 
 
 def _import(

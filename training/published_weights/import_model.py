@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from training.points.point_model import DESCRIPTION, PointModelDescription, save_point_model
-from training.published_weights.imported_network import ImportedNetwork, PublishedWeightsError
+from training.published_weights.checkpoint_file import file_sha256
+from training.published_weights.imported_network import ImportedNetwork
+from training.published_weights.published_weights_error import PublishedWeightsError
 
 
 def import_model(
@@ -54,14 +55,6 @@ def import_model(
         config=imported.config,
         sampling={**imported.sampling, **sampling},
         licence=licence,
-        source=f"published weights {file.name}, SHA-256 {_sha256(file)}{how}",
+        source=f"published weights {file.name}, SHA-256 {file_sha256(file)}{how}",
     )
     return description, imported.report
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an import of published weights gives."""
+"""What an import of a 3D network's published weights gives."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from typing import Any
 
 from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.point_network import PointNetwork
-
-
-class PublishedWeightsError(ValueError):
-    """Published weights can't be used; the message is one sentence."""
 
 
 @dataclass(frozen=True, eq=False)

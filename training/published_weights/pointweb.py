@@ -11,7 +11,8 @@ from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.pointweb import PointWeb
 from training.published_weights.checkpoint_file import Checkpoint, read_checkpoint
 from training.published_weights.classes_in_order import PublishedClasses, classes_in_order
-from training.published_weights.imported_network import ImportedNetwork, PublishedWeightsError
+from training.published_weights.imported_network import ImportedNetwork
+from training.published_weights.published_weights_error import PublishedWeightsError
 
 POINTWEB_S3DIS = PublishedClasses(
     "PointWeb's network for S3DIS",

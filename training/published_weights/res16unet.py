@@ -21,8 +21,9 @@ from training.points.networks.point_network import PointNetworkError
 from training.points.networks.res16unet import RES16UNET_SHAPES, Res16UNet, Res16UNetShape
 from training.published_weights.checkpoint_file import Checkpoint, read_checkpoint
 from training.published_weights.classes_in_order import PublishedClasses, classes_in_order
-from training.published_weights.imported_network import ImportedNetwork, PublishedWeightsError
+from training.published_weights.imported_network import ImportedNetwork
 from training.published_weights.kernel_orders import HYBRID_OF_HYPERCUBE, KERNEL_ORDERS
+from training.published_weights.published_weights_error import PublishedWeightsError
 
 _BLOCK_KERNEL = re.compile(r"(block[1-8])\.\d+\.conv[12]\.kernel")
 STANFORD = PublishedClasses(

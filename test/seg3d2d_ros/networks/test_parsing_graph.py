@@ -18,6 +18,7 @@ class Pooled(torch.nn.Module):
     num_classes = 6
     output_stride = 4
     multiple = 4
+    align_corners = False
 
     def forward(self, image):
         pooled = torch.nn.functional.avg_pool2d(image, 4)
@@ -96,3 +97,26 @@ def test_more_than_255_classes():
     )
     assert labels.dtype == torch.int32
     assert (labels == 299).all()
+
+
+class EveryFourth(Pooled):
+    """Logits that are known at every fourth pixel, as convolutions with strides put them."""
+
+    align_corners = True
+
+    def forward(self, image):
+        return torch.cat([image, -image], 1)[..., ::4, ::4]
+
+
+def test_features_at_the_corners_are_put_where_they_are():
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (1, 24, 32, 3), np.uint8)
+    graph = ParsingGraph(EveryFourth(), [127.0] * 3, [60.0] * 3, 1.0)
+    labels, confidence = graph(torch.from_numpy(image))
+    assert labels.shape == confidence.shape == (1, 24, 32)
+    planes = (image[0].astype(np.float64) - 127) / 60
+    both = np.concatenate([planes, -planes], 2)
+    assert np.array_equal(labels[0, ::4, ::4].numpy(), both[::4, ::4].argmax(2))
+    # beyond the last feature, pixels are like the one at it
+    assert (labels[0, 21:] == labels[0, 20]).all()
+    assert (labels[0, :, 29:] == labels[0, :, 28:29]).all()

@@ -81,6 +81,15 @@ def test_mirroring_mirrors_both():
     assert np.array_equal(mirrored_labels, labels[:, ::-1])
 
 
+def test_images_are_turned_by_chance():
+    config = dataclasses.replace(STILL, rotation=10.0, rotation_chance=0.5)
+    straight = 0
+    for seed in range(40):
+        matrix = draw_warp((64, 64), (64, 64), config=config, rng=np.random.default_rng(seed))
+        straight += bool(np.allclose(matrix[:, :2], np.eye(2)))
+    assert 10 < straight < 30
+
+
 def test_outside_the_image_is_unlabeled():
     image, labels = blocks(5)
     config = dataclasses.replace(STILL, scale=(0.5, 0.5))

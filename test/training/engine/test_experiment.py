@@ -13,7 +13,7 @@ from training.engine.experiment import (
     experiment_from_mapping,
     load_experiment,
 )
-from training.engine.settings import ExperimentError
+from training.engine.settings import ExperimentError, read_settings
 
 
 def test_shipped_experiments_load(repository):
@@ -83,3 +83,25 @@ def test_numbers_that_yaml_takes_for_text_are_written_out(experiment, tmp_path, 
         load_experiment(path, [f"training.learning_rate={text}"])
     run = load_experiment(path, [f"training.learning_rate={number}"])
     assert run.training.learning_rate == float(text)
+
+
+def test_a_file_extends_another(tmp_path):
+    (tmp_path / "base.yaml").write_text("a: {x: 1, y: 2}\nb: [1, 2]\nname: base\n")
+    (tmp_path / "middle.yaml").write_text("extends: base.yaml\na: {y: 3}\n")
+    (tmp_path / "top.yaml").write_text("extends: middle.yaml\nb: [5]\nname: top\n")
+    mapping = read_settings(tmp_path / "top.yaml", ["a.x=7"])
+    assert mapping == {"a": {"x": 7, "y": 3}, "b": [5], "name": "top"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: e.yaml", "e.yaml extends itself"),
+        ("extends: nowhere.yaml", "cannot read experiment .*nowhere.yaml"),
+        ("extends: [a, b]", "must name one file"),
+    ],
+)
+def test_a_file_that_can_not_extend_another_is_named(tmp_path, text, message):
+    (tmp_path / "e.yaml").write_text(text)
+    with pytest.raises(ExperimentError, match=message):
+        read_settings(tmp_path / "e.yaml")

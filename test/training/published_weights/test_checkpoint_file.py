@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from training.published_weights.checkpoint_file import read_checkpoint
-from training.published_weights.imported_network import PublishedWeightsError
+from training.published_weights.published_weights_error import PublishedWeightsError
 
 COUNTER = "two_num_batches_tracked"
 FORMATS = {"zip": True, "before zip": False}

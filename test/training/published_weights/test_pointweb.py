@@ -11,8 +11,8 @@ from torch import nn
 from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.pointweb import PointWeb
 from training.points.networks.registry import build_point_network, build_sampling
-from training.published_weights.imported_network import PublishedWeightsError
 from training.published_weights.pointweb import POINTWEB_S3DIS, import_pointweb
+from training.published_weights.published_weights_error import PublishedWeightsError
 
 CONFIG = Path(__file__).parents[3] / "config" / "labels"
 

@@ -7,8 +7,8 @@ import torch
 
 from seg3d2d_ros.labels import LabelSpace
 from training.points.networks.registry import build_point_network, build_sampling
-from training.published_weights.imported_network import PublishedWeightsError
 from training.published_weights.kernel_orders import HYBRID_OF_HYPERCUBE
+from training.published_weights.published_weights_error import PublishedWeightsError
 from training.published_weights.res16unet import hybrid_to_hypercube, import_res16unet
 
 

@@ -1,0 +1,90 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""HRNetV2-W48 (Wang et al., TPAMI 2020) as an encoder; its layers are timm's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seg3d2d_ros.networks.imagenet_statistics import IMAGENET_RGB_MEAN, IMAGENET_RGB_STD
+
+_TIMM_NAME = "hrnet_w48"
+_COARSEST_STRIDE = 32
+_OPERATORS = {
+    "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+}
+"""Of torchvision, by the schemas under which it describes them to PyTorch when it is imported."""
+_declared: list[torch.library.Library] = []
+"""Declarations hold as long as these objects do."""
+
+
+def timm_package() -> Any:
+    """The package timm.
+
+    It imports torchvision, of which it needs the image transforms alone. The wheel on PyPI is built
+    for one of PyTorch's builds and fails to import beside others (the CPU build, for one), as the
+    operators that it describes aren't there; they are declared, and not implemented.
+
+    Raises:
+        ModuleNotFoundError: if it can't be imported.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        pass  # timm says below what is missing
+    except RuntimeError:
+        for name, schema in _OPERATORS.items():
+            if not hasattr(torch.ops.torchvision, name):
+                library = torch.library.Library("torchvision", "FRAGMENT")
+                library.define(name + schema)
+                _declared.append(library)
+    try:
+        import timm
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"HRNet's layers come from timm, which can't be imported ({error}): "
+            "pip install 'seg3d2d[hrnet]'"
+        ) from error
+    return timm
+
+
+class HRNet(nn.Module):
+    """Features of four resolutions, brought to a quarter of the image's size and joined.
+
+    Feature i lies at pixel 4 i.
+
+    Raises:
+        ModuleNotFoundError: if timm is not installed.
+    """
+
+    pixel_mean = IMAGENET_RGB_MEAN
+    pixel_std = IMAGENET_RGB_STD
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = timm_package().create_model(
+            _TIMM_NAME, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
+        )
+        self.out_channels = sum(self.layers.feature_info.channels())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map a normalised image [N, 3, H, W] to [N, 720, ceil(H / 4), ceil(W / 4)]."""
+        height, width = image.shape[2:]
+        below, beside = -height % _COARSEST_STRIDE, -width % _COARSEST_STRIDE
+        if below or beside:  # resolutions differ by factors of two, which must come out even
+            image = F.pad(image, (0, beside, 0, below))
+        finest, *coarser = self.layers(image)
+        size = finest.shape[2:]
+        maps = [finest] + [
+            F.interpolate(features, size, mode="bilinear", align_corners=True)
+            for features in coarser
+        ]
+        joined = torch.cat(maps, 1)
+        if below or beside:
+            joined = joined[:, :, : -(-height // 4), : -(-width // 4)]
+        return joined

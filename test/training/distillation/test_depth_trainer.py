@@ -1,0 +1,120 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of the depth baselines."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tensorboard")
+
+from training.distillation.depth_trainer import DepthTrainer, MultitaskTrainer  # noqa: E402
+from training.engine.experiment import experiment_from_mapping  # noqa: E402
+from training.engine.settings import ExperimentError  # noqa: E402
+from training.engine.trainer import Trainer  # noqa: E402
+from training.finished_run import load_run  # noqa: E402
+from training.kinds_of_training import trainer_of  # noqa: E402
+
+STUDENT = "efficientnet_lite_fpn"
+
+
+@pytest.fixture
+def experiment(paired_rooms):
+    return {
+        "name": "tiny",
+        "label_space": str(paired_rooms.root / "label_space.yaml"),
+        "data": {"root": str(paired_rooms.root)},
+        "network": {
+            "name": "depth_multitask",
+            "config": {"network": STUDENT, "config": {"width": 8}, "hidden": 8, "width": 8},
+            "imagenet": False,
+        },
+        "input": {"height": 96, "width": 128},
+        "training": {
+            "steps": 4,
+            "batch": 2,
+            "crop": [64, 96],
+            "warmup": 2,
+            "threads": 1,
+            "precision": "fp32",
+            "log_every": 1,
+            "checkpoint_every": 2,
+            "evaluate_every": 0,
+        },
+        "distillation": {"depth": {"weight": 0.5}},
+    }
+
+
+@pytest.fixture
+def depth_only(experiment):
+    experiment["network"] = {"name": STUDENT, "config": {"width": 8}, "imagenet": False}
+    experiment["distillation"] = {"depth": {"only": True}}
+    return experiment
+
+
+def trainer(mapping, folder, kind):
+    experiment = experiment_from_mapping(mapping)
+    assert trainer_of(experiment) is kind
+    return kind(experiment, folder, show_progress=False)
+
+
+def test_a_resumed_multitask_run_equals_an_uninterrupted_one(experiment, tmp_path):
+    whole = trainer(experiment, tmp_path / "whole", MultitaskTrainer)
+    metrics = whole.run()
+    assert whole._watched()["depth/log_error"] > 0
+    assert trainer(experiment, tmp_path / "parts", MultitaskTrainer).run(until=3) is None
+    resumed = trainer(experiment, tmp_path / "parts", MultitaskTrainer)
+    assert resumed.run()["miou"] == metrics["miou"]
+    for name, value in resumed.network.state_dict().items():
+        assert torch.equal(value, whole.network.state_dict()[name]), name
+
+
+def test_depth_is_the_measured_one(experiment, tmp_path):
+    """The wall is 3 m away and the panel 2.2 m, in canonical depth."""
+    run = trainer(experiment, tmp_path / "run", MultitaskTrainer)
+    _, labels, depth = run.batches.at(0)
+    seen = labels[:, 2::4, 2::4]
+    for image in range(2):
+        wall, panel = (depth[image][(seen[image] == c) & (depth[image] > 0)] for c in (0, 4))
+        if len(panel):
+            assert float(wall.median() / panel.median()) == pytest.approx(3 / 2.2, rel=0.02)
+
+
+def test_a_cascade_sees_what_a_depth_network_has_learnt(depth_only, tmp_path):
+    metrics = trainer(depth_only, tmp_path / "depth", DepthTrainer).run()
+    assert metrics["log_depth_error"] > 0 and metrics["cells"] > 1000
+    with pytest.raises(ExperimentError, match="has trained a depth network"):
+        load_run(tmp_path / "depth")
+    student = {"network": STUDENT, "config": {"width": 8}, "depth_config": {"width": 8}}
+    depth_only["network"] = {"name": "depth_cascade", "config": student, "imagenet": False}
+    depth_only["distillation"] = {}
+    with pytest.raises(ExperimentError, match=r"name the run .* in network\.depth_run"):
+        trainer(depth_only, tmp_path / "cascade", Trainer)
+    depth_only["network"]["depth_run"] = str(tmp_path / "depth")
+    cascade = trainer(depth_only, tmp_path / "cascade", Trainer)
+    before = {k: v.clone() for k, v in cascade.network.depth_network.state_dict().items()}
+    assert cascade.run()["miou"] >= 0
+    for name, value in cascade.network.depth_network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_network_without_depth_is_named(experiment, tmp_path):
+    experiment["network"] = {"name": STUDENT, "config": {"width": 8}, "imagenet": False}
+    run = trainer(experiment, tmp_path / "run", MultitaskTrainer)
+    with pytest.raises(ExperimentError, match="predicts no depth; take depth_multitask"):
+        run.run()
+
+
+@pytest.mark.parametrize(
+    ("distillation", "message"),
+    [
+        ({"depth": {"weight": 1.0, "only": True}}, "give it, or a weight"),
+        ({"depth": {"weight": -1.0}}, "depth.weight is -1.0, must be at least 0"),
+        ({"depth": {"weight": 1.0}, "features": ["f"]}, "learns nothing from 3D features"),
+    ],
+)
+def test_what_does_not_fit_is_named(experiment, tmp_path, distillation, message):
+    experiment["distillation"] = distillation
+    with pytest.raises(ExperimentError, match=message):
+        trainer(experiment, tmp_path / "run", MultitaskTrainer)

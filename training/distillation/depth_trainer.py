@@ -1,0 +1,148 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training runs that learn from measured depth, the depth baselines of Section 4.1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
+from training.data.augmentation import AugmentationConfig
+from training.data.batches import TrainingBatches
+from training.data.labelled_frames import JoinedFrames
+from training.distillation.combined_loss_trainer import CombinedLossTrainer, Terms
+from training.distillation.depth_batches import DepthBatches
+from training.distillation.depth_loss import DEPTH, log_depth_sum
+from training.distillation.depth_targets import MeasuredDepth
+from training.distillation.distillation_data import feature_grid
+from training.distillation.losses import LossSum
+from training.engine.settings import ExperimentError
+
+_UNCHANGED = AugmentationConfig(
+    scale=(1.0, 1.0),
+    aspect=1.0,
+    rotation=0.0,
+    flip=0.0,
+    brightness=1.0,
+    contrast=1.0,
+    saturation=(1.0, 1.0),
+    hue=0.0,
+    white_balance=1.0,
+    gamma=1.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
+    grey=0.0,
+)
+
+
+def depth_batches(
+    frames: JoinedFrames, roots: list[str], network: torch.nn.Module, **settings: Any
+) -> DepthBatches:
+    """Batches of frames with the depth of their data sets.
+
+    Args:
+        frames: of these data sets, in their order.
+        roots: folders of the data sets.
+        network: in whose feature cells the depth is.
+        settings: see :class:`training.data.batches.TrainingBatches`.
+
+    Raises:
+        DatasetError: if a data set has no depth.
+        ExperimentError: if the crop doesn't fit the network's features.
+    """
+    grid = feature_grid(network)
+    try:
+        grid.shape(*settings["crop"])
+    except ValueError as error:
+        raise ExperimentError(f"training.crop: {error}") from error
+    measured = [MeasuredDepth(Path(root)) for root in roots]
+    return DepthBatches(frames, measured, grid, **settings)
+
+
+class MultitaskTrainer(CombinedLossTrainer):
+    """One run of a network that predicts depth beside classes (Section 4.1 ii).
+
+    Raises:
+        ExperimentError: if the network predicts no depth.
+        DatasetError: if a data set has no depth.
+    """
+
+    def _new_batches(self) -> TrainingBatches:
+        data = self.experiment.data
+        roots = [data.root, *data.more_train]
+        return depth_batches(self.train_frames, roots, self.graph.network, **self._batch_settings())
+
+    def _counts(self, labels: Tensor, *targets: Tensor) -> dict[str, float]:
+        depth = targets[0]
+        self._depth_loss, self._measured = 0.0, float((torch.isfinite(depth) & (depth > 0)).sum())
+        return {DEPTH: self._measured}
+
+    def _terms(self, outputs: ParsingOutputs, labels: Tensor, *targets: Tensor) -> Terms:
+        if outputs.log_depth is None:
+            raise ExperimentError(
+                f"network '{self.experiment.network.name}' predicts no depth; take depth_multitask"
+            )
+        found = log_depth_sum(outputs.log_depth, targets[0])
+        self._depth_loss += float(found.total.detach())
+        return {DEPTH: (found, self.experiment.distillation.depth.weight)}
+
+    def _watched(self) -> dict[str, float]:
+        total, count = (self.workers.mean(v) for v in (self._depth_loss, self._measured))
+        return {"depth/log_error": total / count} if count else {}
+
+
+class DepthTrainer(MultitaskTrainer):
+    """One run of a network with a single output, the logarithm of depth: a cascade's first half.
+
+    Its loss is that of depth alone, and so are its metrics: mean absolute error of the logarithm
+    over the measured cells of the val frames, as they are.
+    """
+
+    headline = "log_depth_error"
+
+    def _combined_loss(
+        self, part: tuple[Tensor, ...], phase: tuple[int, int], divided_by: dict[str, float]
+    ) -> Tensor:
+        images, _, depth = (maps.to(self.device) for maps in part)
+        with self._autocast():
+            outputs = self.graph.outputs(images)
+        found = log_depth_sum(outputs.logits, depth)
+        self._depth_loss += float(found.total.detach())
+        return found.total / divided_by[DEPTH]
+
+    @torch.no_grad()
+    def _measure(self, count: int | None) -> dict[str, Any]:
+        """Of evenly spaced val frames, or of all."""
+        graph = self.averaged_graph().to(self.device)
+        settings = self._batch_settings() | {
+            "batch": 1,
+            "config": _UNCHANGED,
+            "seed": 0,
+            "early_steps": 0,
+            "rank": 0,
+            "workers": 1,
+        }
+        frames = JoinedFrames([self.val_frames])
+        root = [self.experiment.data.root]
+        batches = depth_batches(frames, root, graph.network, **settings)
+        found: LossSum | None = None
+        for number in range(min(count or len(frames), len(frames))):
+            images, _, depth = batches.at(number)
+            outputs = graph.outputs(images.to(self.device))
+            one = log_depth_sum(outputs.logits, depth.to(self.device))
+            found = one if found is None else found + one
+        assert found is not None  # a split has frames
+        return {"log_depth_error": round(found.mean, 4), "cells": int(found.count)}
+
+    def _report(self, writer: SummaryWriter) -> None:
+        metrics = self._measure(self.training.evaluate_frames)
+        writer.add_scalar("val/log_depth_error", metrics["log_depth_error"], self.step)
+
+    def _final_metrics(self) -> dict[str, Any]:
+        return self._measure(None)

@@ -1,0 +1,119 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training runs of 3D-to-2D distillation.
+
+Liu, Qi and Fu, "3D-to-2D Distillation for Indoor Scene Parsing", CVPR 2021, Section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from seg3d2d_ros.networks.distillation_branch import DistillationBranch, distillation_branch
+from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
+from training.distillation.adversary import Adversary, new_adversary
+from training.distillation.combined_loss_trainer import Terms
+from training.distillation.distillation_data import merged_statistics
+from training.distillation.distillation_monitor import DistillationMonitor
+from training.distillation.losses import ADVERSARIAL, PROJECTION, projection_sum
+from training.distillation.paired_trainer import PairedTrainer
+from training.distillation.statistics_2d import statistics_2d
+from training.engine.settings import ExperimentError
+
+
+class DistillationTrainer(PairedTrainer):
+    """One run of a network with a distillation branch.
+
+    The loss is the cross-entropy, plus the regression loss of the simulated 3D features on covered
+    cells (Eq. 1), plus the adversarial loss on labelled cells (Eq. 4); the discriminators learn
+    (Eq. 3) after the network in each step.
+
+    Raises:
+        ExperimentError: if the network has no branch or one of another width, or the statistics
+            can't be used.
+    """
+
+    def _prepare(self, network: nn.Module) -> None:
+        config = self.experiment.distillation
+        branch = distillation_branch(network)
+        if branch is None:
+            raise ExperimentError(
+                f"network '{self.experiment.network.name}' has no distillation branch; give "
+                "network.config.branch"
+            )
+        self.branch: DistillationBranch = branch
+        self._set_targets()
+        self.adversary: Adversary | None = None
+        if config.unpaired.features:
+            self.adversary = new_adversary(
+                config.unpaired,
+                self.label_space,
+                branch.config.feature_width,
+                self.workers,
+                self.training.seed,
+            )
+        self.monitor = DistillationMonitor(branch)
+
+    def _set_targets(self) -> None:
+        """Statistics that the dimension norms bring features to."""
+        config, norms = self.experiment.distillation, self.branch.dimension_norms
+        statistics = merged_statistics(config, self.branch.config.feature_width)
+        if norms is None:
+            return
+        norms[0].set_target(statistics.mean.tolist(), np.sqrt(statistics.variance).tolist())
+        given = statistics_2d(config)
+        self.branch.follows_2d = given is None
+        if given is not None:
+            norms[1].set_target([given[0]], [given[1]])
+
+    def _cells(self, labels: Tensor) -> Tensor:
+        """Labels [N, h, w] of the network's features."""
+        first = 0 if self.graph.align_corners else self.stride // 2
+        return labels[:, first :: self.stride, first :: self.stride]
+
+    def _counts(self, labels: Tensor, *targets: Tensor) -> dict[str, float]:
+        self.monitor.begin(self.step, self.training.log_every)
+        counts = {}
+        if targets:
+            counts[PROJECTION] = float(targets[1].sum())
+        if self.adversary is not None:
+            counts[ADVERSARIAL] = float(self.adversary.count(self._cells(labels)))
+        return counts
+
+    def _terms(self, outputs: ParsingOutputs, labels: Tensor, *targets: Tensor) -> Terms:
+        config = self.experiment.distillation
+        assert outputs.simulated_3d is not None  # of a network with a branch
+        simulated = outputs.simulated_3d.float()
+        terms: Terms = {}
+        if targets:
+            features, covered = targets[0].float(), targets[1]
+            found = projection_sum(simulated, features, covered)
+            terms[PROJECTION] = found, config.projection_weight
+            self.monitor.add(simulated.detach(), features, covered, float(found.total.detach()))
+        if self.adversary is not None:
+            deceived = self.adversary.deceive(simulated, self._cells(labels))
+            terms[ADVERSARIAL] = deceived, config.unpaired.weight
+        return terms
+
+    def _end_step(self) -> None:
+        if self.adversary is not None:
+            self.adversary.learn(self.step)
+
+    def _watched(self) -> dict[str, float]:
+        scalars = self.monitor.scalars(self.workers)
+        if self.adversary is not None:
+            scalars |= self.adversary.scalars(self.label_space)
+        return scalars
+
+    def further_state(self) -> dict[str, Any]:
+        """The discriminators and their optimiser."""
+        return {} if self.adversary is None else {"adversary": self.adversary.state()}
+
+    def take_further_state(self, state: Mapping[str, Any]) -> None:
+        """Go on with them."""
+        if self.adversary is not None:
+            self.adversary.take_state(state["adversary"])
