@@ -40,6 +40,16 @@ def recordings() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def torchmetrics():
+    """The package torchmetrics, which imports torchvision where that is installed."""
+    pytest.importorskip("torch")
+    from seg3d2d_ros.networks.hrnet import declare_torchvision_operators
+
+    declare_torchvision_operators()
+    return pytest.importorskip("torchmetrics")
+
+
 def brightest_channel_graph(temperature: float):
     """ONNX graph whose logits are the image's own channels over 64, so that labels are known."""
     from onnx import TensorProto, helper, numpy_helper

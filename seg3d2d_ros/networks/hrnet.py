@@ -23,26 +23,32 @@ _declared: list[torch.library.Library] = []
 """Declarations hold as long as these objects do."""
 
 
-def timm_package() -> Any:
-    """The package timm.
+def declare_torchvision_operators() -> None:
+    """Let torchvision be imported beside builds of PyTorch that its wheel was not made for.
 
-    It imports torchvision, of which it needs the image transforms alone. The wheel on PyPI is built
-    for one of PyTorch's builds and fails to import beside others (the CPU build, for one), as the
-    operators that it describes aren't there; they are declared, and not implemented.
-
-    Raises:
-        ModuleNotFoundError: if it can't be imported.
+    The wheel on PyPI fails to import beside PyTorch's CPU build, for one, as the operators that it
+    describes to PyTorch aren't there. They are declared then, and not implemented: what imports
+    torchvision for other things, as timm does, works.
     """
     try:
         import torchvision  # noqa: F401
     except ImportError:
-        pass  # timm says below what is missing
+        pass
     except RuntimeError:
         for name, schema in _OPERATORS.items():
             if not hasattr(torch.ops.torchvision, name):
                 library = torch.library.Library("torchvision", "FRAGMENT")
                 library.define(name + schema)
                 _declared.append(library)
+
+
+def timm_package() -> Any:
+    """The package timm, which imports torchvision for its image transforms.
+
+    Raises:
+        ModuleNotFoundError: if it can't be imported.
+    """
+    declare_torchvision_operators()
     try:
         import timm
     except ImportError as error:

@@ -42,9 +42,8 @@ def test_shapes_must_agree():
         ConfusionMatrix(SPACE).add(np.zeros((3, 2), np.uint8), np.zeros((2, 3), np.uint8))
 
 
-def test_against_torchmetrics():
+def test_against_torchmetrics(torchmetrics):
     torch = pytest.importorskip("torch")
-    torchmetrics = pytest.importorskip("torchmetrics")
     rng = np.random.default_rng(1)
     truth = rng.choice([0, 1, 2, 3, 4, 255], (40, 50), p=[0.5, 0.2, 0.1, 0.05, 0.05, 0.1])
     predicted = np.where(rng.random((40, 50)) < 0.6, truth % 5, rng.integers(0, 5, (40, 50)))

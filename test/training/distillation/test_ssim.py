@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from training.distillation.ssim import masked_ssim
 
@@ -20,9 +19,9 @@ def maps(seed, shape=(30, 41)):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_without_gaps_it_is_that_of_torchmetrics(seed):
+def test_without_gaps_it_is_that_of_torchmetrics(torchmetrics, seed):
     predicted, truth = maps(seed)
-    _, everywhere = structural_similarity_index_measure(
+    _, everywhere = torchmetrics.functional.image.structural_similarity_index_measure(
         predicted[None, None].double(),
         truth[None, None].double(),
         data_range=10.0,
