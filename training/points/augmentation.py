@@ -156,7 +156,9 @@ def distort(
 def _turn(config: PointAugmentationConfig, rng: Generator) -> npt.NDArray[np.float64]:
     """Rotations about x, y and z in a random order, times a scale."""
     turns = []
-    rotation = config.rotation if rng.random() < config.rotation_chance else 0.0
+    # where all are turned, chance is not asked: the same seeds give what they gave before
+    turned = config.rotation_chance == 1 or rng.random() < config.rotation_chance
+    rotation = config.rotation if turned else 0.0
     for axis, largest in enumerate((config.tilt, config.tilt, rotation)):
         angle = math.radians(rng.uniform(-largest, largest))
         first, second = (axis + 1) % 3, (axis + 2) % 3

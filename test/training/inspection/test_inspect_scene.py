@@ -143,7 +143,7 @@ def test_scans_and_labels_that_can_not_be_used_are_named(prepared, tmp_path, pag
     (tmp_path / "label_space.yaml").write_bytes(space.read_bytes())
     inspect_scene(tmp_path, "room", tmp_path / "out")
     page = page_of(tmp_path / "out")
-    assert "1 of its 100 points are not finite numbers." in page.text[None]
+    assert "the coordinates of 1 point are no finite numbers" in page.text[None]
     assert "label.tiff is of shape (90, 120) and type float32" in page.text[1]
     assert "no.png can't be read" in page.text[1]
     assert "only frame is shown" in page.text[None]
