@@ -43,7 +43,9 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     evaluate.add_argument(
         "--protocol", choices=list(_OF_PROTOCOL), default="robot", help="of the test (%(default)s)"
     )
-    evaluate.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    evaluate.add_argument(
+        "--device", help="cpu or cuda (cpu; of a bundle under the test 'robot', what it finds)"
+    )
     evaluate.add_argument("--backend", help="robot: of a bundle (auto)")
     evaluate.add_argument("--precision", help="robot: of a bundle (auto)")
     evaluate.add_argument(

@@ -22,6 +22,7 @@ from training.data.open_frames import open_frames
 from training.engine.device import check_device
 from training.engine.evaluation import Predictor, evaluate
 from training.engine.predictor import NetworkPredictor
+from training.engine.settings import ExperimentError
 from training.engine.sliding_window import SlidingWindowConfig, SlidingWindowPredictor
 from training.engine.whole_image import WholeImageConfig, WholeImagePredictor
 from training.export import bundle_predictor
@@ -42,7 +43,7 @@ def evaluate_model(
     backend: str = "auto",
     precision: str = "auto",
     protocol: Protocol | None = None,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> dict[str, Any]:
     """Metrics of a run or a bundle on one split of a data set.
 
@@ -55,14 +56,16 @@ def evaluate_model(
         precision: of a bundle, likewise.
         protocol: of the test; None for that of the robot, which parses whole images near the
             model's input size, a bundle by its runtime. Others run in PyTorch, in fp32.
-        device: where PyTorch runs, ``cpu`` or ``cuda``.
+        device: where the model runs, ``cpu`` or ``cuda``; None for the CPU, and where a bundle's
+            runtime chooses for what that chooses.
 
     Raises:
         DatasetError, BundleError, ParserError, ExportError, ExperimentError: with one sentence
             each.
         OSError: if the report can't be written.
     """
-    check_device(device)
+    if device is not None:
+        check_device(device)
     windows = tqdm(
         unit="window", leave=False, disable=not isinstance(protocol, SlidingWindowConfig)
     )
@@ -112,23 +115,28 @@ def _opened(
     backend: str,
     precision: str,
     protocol: Protocol | None,
-    device: str,
+    device: str | None,
     watch: Callable[[int, int], None],
 ) -> tuple[LabelSpace, Predictor, str]:
     """Label space, predictor and description of a run or a bundle."""
     if (model / "bundle.yaml").is_file():
         bundle = ModelBundle.load(model)
         if protocol is None:
-            parser = SceneParser(bundle, ParserConfig(backend, precision=precision))
+            parser = SceneParser(bundle, ParserConfig(backend, device or "auto", precision))
             how = f"{bundle.name} by {parser.backend_name} in {parser.precision}"
             return parser.bundle.label_space, bundle_predictor(parser), how
-        predict = _predictor(filled_graph(bundle), protocol, device, watch)
+        predict = _predictor(filled_graph(bundle), protocol, device or "cpu", watch)
         return bundle.label_space, predict, f"{bundle.name} by torch in fp32"
+    if (backend, precision) != ("auto", "auto"):
+        raise ExperimentError(
+            f"--backend and --precision are of bundles, and {model} is a run folder; leave them "
+            "out, or export the run first"
+        )
     run = load_run(model)
     how = f"{run.experiment.name}, step {run.step}"
     if protocol is None:
-        return run.label_space, NetworkPredictor(run.graph, run.spec, device), how
-    return run.label_space, _predictor(run.graph, protocol, device, watch), how
+        return run.label_space, NetworkPredictor(run.graph, run.spec, device or "cpu"), how
+    return run.label_space, _predictor(run.graph, protocol, device or "cpu", watch), how
 
 
 def _predictor(

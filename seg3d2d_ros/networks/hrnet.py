@@ -51,7 +51,7 @@ def timm_package() -> Any:
     declare_torchvision_operators()
     try:
         import timm
-    except ImportError as error:
+    except (ImportError, RuntimeError, AttributeError) as error:  # the latter of torchvision
         raise ModuleNotFoundError(
             f"HRNet's layers come from timm, which can't be imported ({error}): "
             "pip install 'seg3d2d[hrnet]'"
@@ -62,7 +62,8 @@ def timm_package() -> Any:
 class HRNet(nn.Module):
     """Features of four resolutions, brought to a quarter of the image's size and joined.
 
-    Feature i lies at pixel 4 i.
+    Feature i of the finest map lies at pixel 4 i. The coarser maps are stretched onto it with
+    aligned corners, as in the published network, which moves their last features outwards.
 
     Raises:
         ModuleNotFoundError: if timm is not installed.

@@ -50,12 +50,15 @@ class ObjectContext(nn.Module):
         """
         # (8): a region's representation is the mean of the features, weighted by its softmax
         # over positions
-        weights = torch.softmax(regions.flatten(2), 2)
-        region = (weights @ features.flatten(2).transpose(1, 2)).transpose(1, 2).unsqueeze(3)
+        # in fp32: the weights of many positions are smaller than halves hold
+        with torch.autocast(features.device.type, enabled=False):
+            weights = torch.softmax(regions.flatten(2).float(), 2)
+            region = weights @ features.flatten(2).transpose(1, 2).float()
+        region = region.to(features.dtype).transpose(1, 2).unsqueeze(3)
         query = self.of_position(features).flatten(2).transpose(1, 2)
         key = self.of_region(region).squeeze(3)
         content = self.content(region).squeeze(3).transpose(1, 2)
-        relation = torch.softmax(query @ key * self.keys**-0.5, 2)
+        relation = torch.softmax((query * self.keys**-0.5) @ key, 2)
         context = (relation @ content).transpose(1, 2)
         context = context.reshape(features.shape[0], self.keys, *features.shape[2:])
         return self.join(torch.cat([self.widen(context), features], 1))

@@ -100,6 +100,8 @@ def build_network(name: str, config: Mapping[str, Any], num_classes: int) -> nn.
         )
     try:
         return NETWORKS[name](num_classes=num_classes, **config)
+    except MissingPackageError:  # of a network within this one
+        raise
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"network '{name}' can't be built: {error}") from error
     except (ValueError, TypeError) as error:

@@ -59,6 +59,25 @@ class AugmentationConfig:
     grey: float = 0.05
 
 
+UNCHANGED = AugmentationConfig(
+    scale=(1.0, 1.0),
+    aspect=1.0,
+    rotation=0.0,
+    flip=0.0,
+    brightness=1.0,
+    contrast=1.0,
+    saturation=(1.0, 1.0),
+    hue=0.0,
+    white_balance=1.0,
+    gamma=1.0,
+    blur=0.0,
+    noise=0.0,
+    jpeg=0.0,
+    grey=0.0,
+)
+"""Nothing but the crop."""
+
+
 def _factor(rng: np.random.Generator, largest: float) -> float:
     return float(np.exp(rng.uniform(-1.0, 1.0) * np.log(largest)))
 

@@ -39,7 +39,8 @@ class Adversary:
     """Discriminators that learn in turn with a 2D network (Section 3.3).
 
     In each step the 2D network learns to deceive them as they are, then they learn from the
-    simulated features that it gave and as many drawn ones of the same classes at most.
+    simulated features that it gave and as many drawn ones of the same classes, so that neither
+    answer is right more often than the other.
 
     Args:
         config: settings.
@@ -75,14 +76,16 @@ class Adversary:
         )
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._accuracy: DiscriminatorAccuracy | None = None
-        self._discriminator_loss = float("nan")
+        self._discriminator_loss = self._network_loss = float("nan")
 
     def count(self, cells: Tensor) -> int:
         """How many of the network's cells take part.
 
         Args:
-            cells: labels int64 [N, h, w]; those that are no class take no part.
+            cells: labels int64 [N, h, w] of a whole step, which begins with this; those that are
+                no class take no part.
         """
+        self._seen = []  # of a step that was skipped
         known = (cells >= 0) & (cells < self.loss.num_classes)
         return int(self.loss.has_real.cpu()[cells.cpu()[known.cpu()]].sum())
 
@@ -100,8 +103,13 @@ class Adversary:
         self._seen.append((vectors.detach(), classes))
         return self.loss.generator_sum(vectors, classes)
 
-    def learn(self, step: int) -> None:
-        """A step of the discriminators (Eq. 3) on what the 2D network gave in this step."""
+    def learn(self, step: int, *, watched: bool) -> None:
+        """A step of the discriminators (Eq. 3) on what the 2D network gave in this step.
+
+        Args:
+            step: of the run.
+            watched: whether :meth:`scalars` are asked for after it.
+        """
         vectors, classes = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
         self._seen = []
         real, real_classes = self._draw(step, classes)
@@ -111,12 +119,15 @@ class Adversary:
         (found.total / divisor).backward()
         self.workers.average_gradients(self.loss.parameters())
         self.optimiser.step()
+        if not watched:
+            return
         self._discriminator_loss = float(found.total.detach()) / divisor
+        deceived = self.loss.generator_sum(vectors, classes)
+        self._network_loss = deceived.mean
         self._accuracy = self.loss.accuracy(vectors, classes, real, real_classes)
 
     def _draw(self, step: int, classes: Tensor) -> tuple[Tensor, Tensor]:
         there, counts = torch.unique(classes.cpu(), return_counts=True)
-        counts = counts.clamp(max=self.config.vectors_per_class)
         share = [-(-count // len(self.pools)) for count in counts.tolist()]
         parts = [pool.draw(step, there.tolist(), share, self.workers.rank) for pool in self.pools]
         real, ids = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
@@ -124,7 +135,10 @@ class Adversary:
 
     def scalars(self, label_space: LabelSpace) -> dict[str, float]:
         """Loss of the discriminators and their accuracy by class, of the last step."""
-        scalars = {"adversarial/discriminators": self.workers.mean(self._discriminator_loss)}
+        scalars = {
+            "adversarial/discriminators": self.workers.mean(self._discriminator_loss),
+            "adversarial/network": self.workers.mean(self._network_loss),
+        }
         if self._accuracy is None:
             return scalars
         accuracy = self._accuracy.mean_over_processes()

@@ -65,7 +65,8 @@ class CombinedLossTrainer(Trainer):
         loss = self._descend(
             self._combined_loss(part, phase, divided_by) for part in zip(*parts, strict=True)
         )
-        self._end_step()
+        if not self._skipped:  # as fp16 skips steps whose gradient is no finite number
+            self._end_step()
         return loss
 
     def _combined_loss(

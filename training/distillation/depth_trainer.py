@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
-from training.data.augmentation import AugmentationConfig
+from training.data.augmentation import UNCHANGED
 from training.data.batches import TrainingBatches
 from training.data.labelled_frames import JoinedFrames
 from training.distillation.combined_loss_trainer import CombinedLossTrainer, Terms
@@ -22,23 +22,6 @@ from training.distillation.depth_targets import MeasuredDepth
 from training.distillation.distillation_data import feature_grid
 from training.distillation.losses import LossSum
 from training.engine.settings import ExperimentError
-
-_UNCHANGED = AugmentationConfig(
-    scale=(1.0, 1.0),
-    aspect=1.0,
-    rotation=0.0,
-    flip=0.0,
-    brightness=1.0,
-    contrast=1.0,
-    saturation=(1.0, 1.0),
-    hue=0.0,
-    white_balance=1.0,
-    gamma=1.0,
-    blur=0.0,
-    noise=0.0,
-    jpeg=0.0,
-    grey=0.0,
-)
 
 
 def depth_batches(
@@ -56,13 +39,8 @@ def depth_batches(
         DatasetError: if a data set has no depth.
         ExperimentError: if the crop doesn't fit the network's features.
     """
-    grid = feature_grid(network)
-    try:
-        grid.shape(*settings["crop"])
-    except ValueError as error:
-        raise ExperimentError(f"training.crop: {error}") from error
     measured = [MeasuredDepth(Path(root)) for root in roots]
-    return DepthBatches(frames, measured, grid, **settings)
+    return DepthBatches(frames, measured, feature_grid(network), **settings)
 
 
 class MultitaskTrainer(CombinedLossTrainer):
@@ -101,7 +79,7 @@ class DepthTrainer(MultitaskTrainer):
     """One run of a network with a single output, the logarithm of depth: a cascade's first half.
 
     Its loss is that of depth alone, and so are its metrics: mean absolute error of the logarithm
-    over the measured cells of the val frames, as they are.
+    over the measured cells of one crop, otherwise unchanged, of each val frame.
     """
 
     headline = "log_depth_error"
@@ -118,11 +96,11 @@ class DepthTrainer(MultitaskTrainer):
 
     @torch.no_grad()
     def _measure(self, count: int | None) -> dict[str, Any]:
-        """Of evenly spaced val frames, or of all."""
+        """Of so many val frames, or of all; always the same ones and the same crops."""
         graph = self.averaged_graph().to(self.device)
         settings = self._batch_settings() | {
             "batch": 1,
-            "config": _UNCHANGED,
+            "config": UNCHANGED,
             "seed": 0,
             "early_steps": 0,
             "rank": 0,

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from training.engine.settings import ExperimentError
 
 REDUCTIONS = ("mean", "sum")
+"""Of losses: means over each term's own pixels, as in the published code, or the paper's sums, over
+one common divisor."""
+CLASS_TREATMENTS = ("pixels", "classes")
+"""Of the adversarial loss: every vector counts the same, as in Equations 3 and 4, or every class
+that is there does."""
 RUNNING = "running"
 
 
@@ -25,7 +30,6 @@ class UnpairedConfig:
         class_treatment: ``pixels``, every vector counts the same as in Equations 3 and 4, or
             ``classes``, every class of a batch does.
         learning_rate: of the discriminators (Adam).
-        vectors_per_class: 3D features of each class in a step, at most.
         pool_per_class: 3D features of each class that are kept in memory, at most.
     """
 
@@ -35,7 +39,6 @@ class UnpairedConfig:
     shared: bool = False
     class_treatment: str = "pixels"
     learning_rate: float = 1e-4
-    vectors_per_class: int = 512
     pool_per_class: int = 20000
 
     def __post_init__(self) -> None:
@@ -45,12 +48,12 @@ class UnpairedConfig:
                 "features; name a folder of features for each data set of scans"
             )
         _not_below_0("unpaired.weight", self.weight)
-        if self.class_treatment not in ("pixels", "classes"):
+        if self.class_treatment not in CLASS_TREATMENTS:
             raise ExperimentError(
-                f"distillation.unpaired.class_treatment is '{self.class_treatment}', must be "
-                "pixels or classes"
+                f"distillation.unpaired.class_treatment is '{self.class_treatment}', must be of "
+                f"{', '.join(CLASS_TREATMENTS)}"
             )
-        for name in ("learning_rate", "vectors_per_class", "pool_per_class"):
+        for name in ("learning_rate", "pool_per_class"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ExperimentError(
                     f"distillation.unpaired.{name} is {getattr(self, name)}, must be above 0"
@@ -125,7 +128,7 @@ class DistillationConfig:
         statistics_2d: what DN2 brings features to: mean and standard deviation of the 2D branch
             over all channels, or empty for ``statistics_2d_of``.
         statistics_2d_of: ``running``, the averages of this run's own 2D branch, or a file that
-            ``statistics`` wrote of a trained network.
+            ``statistics-2d`` wrote of a trained network.
         unpaired, structured, depth: see there.
     """
 

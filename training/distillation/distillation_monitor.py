@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from seg3d2d_ros.networks.distillation_branch import DistillationBranch
+from training.distillation.losses import covered_rows
 from training.distillation.process_mean import mean_over_processes
-from training.distillation.sanity_levels import batch_sanity_levels
 from training.engine.workers import Workers
+from training.points.features.features_folder import ChannelStatistics
 
 _PAIRED = ("loss", "constant", "zero", "covered", "cells")
 
@@ -19,15 +20,16 @@ class DistillationMonitor:
     """Sums over a step, for TensorBoard.
 
     The regression loss is shown beside its two sanity levels, on the same cells: what a predictor
-    of the mean alone would have (the total variance of the features), and a predictor of zero. A
-    trained branch must go clearly below the first.
+    of the training set's mean alone would have, and a predictor of zero. A trained branch must go
+    clearly below the first.
 
     Args:
         branch: of the network that is trained.
+        statistics: of the 3D features.
     """
 
-    def __init__(self, branch: DistillationBranch) -> None:
-        self.branch = branch
+    def __init__(self, branch: DistillationBranch, statistics: ChannelStatistics) -> None:
+        self.branch, self.statistics = branch, statistics
         self._watching = False
         self._sums: dict[str, float] = {}
         self._moments: list[Tensor] = []
@@ -38,27 +40,30 @@ class DistillationMonitor:
         self._sums = dict.fromkeys(_PAIRED, 0.0)
         self._moments = []
 
-    def add(self, simulated: Tensor, features: Tensor, covered: Tensor, loss_sum: float) -> None:
-        """Take in a part of a step.
+    def add_simulated(self, simulated: Tensor) -> None:
+        """Take in the simulated 3D features [N, C, h, w] of a part of a step."""
+        if self._watching:
+            values = simulated.detach().double()
+            moments = [values.mean((0, 2, 3)), values.square().mean((0, 2, 3))]
+            self._moments.append(torch.stack(moments))
+
+    def add_paired(self, features: Tensor, covered: Tensor, loss_sum: Tensor) -> None:
+        """Take in what a part of a step learns from.
 
         Args:
-            simulated: simulated 3D features [N, C, h, w].
-            features: those of the 3D network.
+            features: of the 3D network, [N, C, h, w].
             covered: bool [N, h, w].
-            loss_sum: their regression loss, summed.
+            loss_sum: the regression loss, summed, a scalar.
         """
         if not self._watching:
             return
-        self._sums["loss"] += loss_sum
+        self._sums["loss"] += float(loss_sum.detach())
         self._sums["covered"] += float(covered.sum())
         self._sums["cells"] += covered.numel()
-        levels = batch_sanity_levels(features, covered)
-        if levels is not None:
-            self._sums["constant"] += levels.constant_mean * float(covered.sum())
-            self._sums["zero"] += levels.zero * float(covered.sum())
-        values = simulated.double()
-        moments = torch.stack([values.mean((0, 2, 3)), values.square().mean((0, 2, 3))])
-        self._moments.append(moments)
+        rows = covered_rows(features, covered).double()
+        mean = torch.from_numpy(self.statistics.mean).to(rows.device)
+        self._sums["constant"] += float((rows - mean).square().sum())
+        self._sums["zero"] += float(rows.square().sum())
 
     def scalars(self, workers: Workers) -> dict[str, float]:
         """Scalars of the step, the same in all processes."""
@@ -73,14 +78,15 @@ class DistillationMonitor:
                 ("zero", "projection_loss_of_zero"),
             ):
                 scalars[f"distillation/{title}"] = sums[name] / sums["covered"]
+        if self._moments:
+            mean, square = mean_over_processes(torch.stack(self._moments).mean(0)).cpu()
+            std = (square - mean.square()).clamp(min=0).sqrt()
+            target = torch.from_numpy(self.statistics.mean)
+            target_std = torch.from_numpy(self.statistics.variance).sqrt()
+            scalars["distillation/mean_off_by"] = float((mean - target).abs().mean())
+            scalars["distillation/deviation_ratio"] = float((std / target_std).mean())
         norms = self.branch.dimension_norms
         if norms is not None:
-            if self._moments:
-                mean, square = mean_over_processes(torch.stack(self._moments).mean(0)).cpu()
-                std = (square - mean.square()).clamp(min=0).sqrt()
-                target = norms[0].target_mean.cpu().double(), norms[0].target_std.cpu().double()
-                scalars["distillation/mean_off_by"] = float((mean - target[0]).abs().mean())
-                scalars["distillation/deviation_ratio"] = float((std / target[1]).mean())
             scalars["distillation/target_mean_2d"] = float(norms[1].target_mean.mean())
             scalars["distillation/target_deviation_2d"] = float(norms[1].target_std.mean())
         return scalars

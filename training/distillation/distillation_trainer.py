@@ -7,6 +7,7 @@ Liu, Qi and Fu, "3D-to-2D Distillation for Indoor Scene Parsing", CVPR 2021, Sec
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,12 +18,17 @@ from seg3d2d_ros.networks.distillation_branch import DistillationBranch, distill
 from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
 from training.distillation.adversary import Adversary, new_adversary
 from training.distillation.combined_loss_trainer import Terms
-from training.distillation.distillation_data import merged_statistics
+from training.distillation.distillation_data import feature_grid, merged_statistics
 from training.distillation.distillation_monitor import DistillationMonitor
 from training.distillation.losses import ADVERSARIAL, PROJECTION, projection_sum
 from training.distillation.paired_trainer import PairedTrainer
+from training.distillation.sanity_levels import sanity_levels
 from training.distillation.statistics_2d import statistics_2d
+from training.distillation.target_batches import check_crops
 from training.engine.settings import ExperimentError
+from training.points.features.features_folder import ChannelStatistics
+
+logger = logging.getLogger(__name__)
 
 
 class DistillationTrainer(PairedTrainer):
@@ -46,7 +52,23 @@ class DistillationTrainer(PairedTrainer):
                 "network.config.branch"
             )
         self.branch: DistillationBranch = branch
-        self._set_targets()
+        crops = [self.training.crop]
+        crops += [self.training.early_crop] if self.training.early_steps else []
+        check_crops(feature_grid(network), *crops)
+        if config.unpaired.class_treatment == "classes" and self.training.accumulate > 1:
+            raise ExperimentError(
+                "distillation.unpaired.class_treatment classes counts the classes of a whole step; "
+                "set training.accumulate to 1, or class_treatment to pixels"
+            )
+        statistics = merged_statistics(config, branch.config.feature_width)
+        self._set_targets(statistics)
+        levels = sanity_levels(statistics.mean, statistics.variance)
+        logger.info(
+            "regression loss over all training points, for comparison: %.3f of a predictor of the "
+            "mean, %.3f of a predictor of zero",
+            levels.constant_mean,
+            levels.zero,
+        )
         self.adversary: Adversary | None = None
         if config.unpaired.features:
             self.adversary = new_adversary(
@@ -56,12 +78,11 @@ class DistillationTrainer(PairedTrainer):
                 self.workers,
                 self.training.seed,
             )
-        self.monitor = DistillationMonitor(branch)
+        self.monitor = DistillationMonitor(branch, statistics)
 
-    def _set_targets(self) -> None:
+    def _set_targets(self, statistics: ChannelStatistics) -> None:
         """Statistics that the dimension norms bring features to."""
         config, norms = self.experiment.distillation, self.branch.dimension_norms
-        statistics = merged_statistics(config, self.branch.config.feature_width)
         if norms is None:
             return
         norms[0].set_target(statistics.mean.tolist(), np.sqrt(statistics.variance).tolist())
@@ -88,12 +109,13 @@ class DistillationTrainer(PairedTrainer):
         config = self.experiment.distillation
         assert outputs.simulated_3d is not None  # of a network with a branch
         simulated = outputs.simulated_3d.float()
+        self.monitor.add_simulated(simulated)
         terms: Terms = {}
         if targets:
             features, covered = targets[0].float(), targets[1]
             found = projection_sum(simulated, features, covered)
             terms[PROJECTION] = found, config.projection_weight
-            self.monitor.add(simulated.detach(), features, covered, float(found.total.detach()))
+            self.monitor.add_paired(features, covered, found.total)
         if self.adversary is not None:
             deceived = self.adversary.deceive(simulated, self._cells(labels))
             terms[ADVERSARIAL] = deceived, config.unpaired.weight
@@ -101,7 +123,8 @@ class DistillationTrainer(PairedTrainer):
 
     def _end_step(self) -> None:
         if self.adversary is not None:
-            self.adversary.learn(self.step)
+            watched = (self.step + 1) % self.training.log_every == 0
+            self.adversary.learn(self.step, watched=watched)
 
     def _watched(self) -> dict[str, float]:
         scalars = self.monitor.scalars(self.workers)

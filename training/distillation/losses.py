@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.distillation.distillation_config import REDUCTIONS
+
 SEGMENTATION = "segmentation"
 """Name of the term of Eq. 2, whose number of valid pixels is the common divisor of sums."""
 PROJECTION = "projection"
@@ -25,9 +27,6 @@ ADVERSARIAL = "adversarial"
 """Name of the term of Eq. 4."""
 PUBLISHED_WEIGHTS = {SEGMENTATION: 1.0, PROJECTION: 0.03, ADVERSARIAL: 0.01}
 """Loss weights of Section 4, "Implementation details"."""
-REDUCTIONS = ("mean", "sum")
-"""Means over each term's own pixels, as in the published code; the paper's sums, over one common
-divisor."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ class PairedTrainer(CombinedLossTrainer):
         features = open_projected_features(self.experiment)
         grid = feature_grid(self.graph.network)
         pairings = [
-            each.pairing(part.frames)
+            each.pairing(part)
             for each, part in zip(features, self.train_frames.parts, strict=True)
             if each is not None
         ]
@@ -40,8 +40,4 @@ class PairedTrainer(CombinedLossTrainer):
                 "distillation.features, or make them for these scenes"
             )
         logger.info("%s", said)
-        try:
-            grid.shape(*self.training.crop)
-            return PairedBatches(self.train_frames, features, grid, **self._batch_settings())
-        except ValueError as error:
-            raise ExperimentError(f"training.crop: {error}") from error
+        return PairedBatches(self.train_frames, features, grid, **self._batch_settings())

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.counted import counted
-from training.data.labelled_frames import DatasetError, LabelledFrame
+from training.data.labelled_frames import LabelledFrame, LabelledFrames
+from training.data.manifest import ManifestFrames
 from training.data.resizing import Affine
 from training.points.features.array_file import PointFeaturesError
 from training.points.features.features_folder import PointFeatures
@@ -70,22 +70,21 @@ class ProjectedFeatures:
         header = file.header
         return file, self.features.load_by_points(scene, header.points, header.scan_sha256)
 
-    def pairing(self, frames: Iterable[LabelledFrame]) -> Pairing:
+    def pairing(self, frames: LabelledFrames) -> Pairing:
         """Look at which frames have features.
 
         Raises:
             DatasetError: if a scene's visible points are missing, damaged, or of another scan than
-                its features; if they were made without one of the frames.
+                its features; if they were made without one of the frames, or, where the data set
+                is a prepared one, with another image size, pose or camera.
         """
         paired = not_projected = without_features = 0
-        for frame in frames:
+        rows = frames.rows if isinstance(frames, ManifestFrames) else [None] * len(frames)
+        for frame, row in zip(frames.frames, rows, strict=True):
             file, features = self._scene(frame.scene)
+            if row is not None:
+                file.check([row])
             if frame.name not in file.frames:
-                if frame.name not in file.header.not_projected:
-                    raise DatasetError(
-                        f"{file.path} was made without the frame '{frame.name}'; make it anew with "
-                        "'python -m training project'"
-                    )
                 not_projected += 1
             elif features is None:
                 without_features += 1

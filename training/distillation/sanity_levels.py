@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from training.distillation.losses import check_projected, covered_rows
 from training.points.features.array_file import PointFeaturesError
 
 
@@ -51,25 +48,3 @@ def sanity_levels(mean: npt.ArrayLike, variance: npt.ArrayLike) -> SanityLevels:
         )
     constant_mean = float(variances.sum())
     return SanityLevels(constant_mean, constant_mean + float(means @ means))
-
-
-def batch_sanity_levels(features: Tensor, covered: Tensor) -> SanityLevels | None:
-    """Of the features that a batch learns from.
-
-    Args:
-        features: projected, [N, C, h, w].
-        covered: bool [N, h, w].
-
-    Returns:
-        None where no cell is covered.
-
-    Raises:
-        ValueError: if the shapes do not fit.
-        PointFeaturesError: if covered features are NaN or inf.
-    """
-    check_projected(features, covered)
-    rows = covered_rows(features.detach(), covered).double()
-    if not len(rows):
-        return None
-    variance, mean = torch.var_mean(rows, 0, correction=0)
-    return sanity_levels(mean.cpu().numpy(), variance.cpu().numpy())

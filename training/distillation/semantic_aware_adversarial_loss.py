@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.distillation.class_tiles import class_tiles
+from training.distillation.distillation_config import CLASS_TREATMENTS
 from training.distillation.losses import LossSum
 from training.distillation.process_mean import mean_over_processes
 
@@ -24,8 +25,6 @@ LAYERS = 6
 """Fully-connected layers of a discriminator, Section 3.3."""
 SLOPE = 0.2
 """Of the leaky ReLU between them."""
-CLASS_TREATMENTS = ("pixels", "classes")
-"""Every vector counts the same, as in Eq. 3 and 4; every class that is there counts the same."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seg3d2d_ros.networks.distillation_branch import distillation_branch
 from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
 from training.distillation.combined_loss_trainer import Terms
 from training.distillation.holistic_critic import HolisticCritic
@@ -39,6 +40,11 @@ class StructuredDistillationTrainer(PairedTrainer):
 
     def _prepare(self, network: nn.Module) -> None:
         self.structured = self.experiment.distillation.structured
+        if distillation_branch(network) is not None:
+            raise ExperimentError(
+                "structured distillation is for networks without a distillation branch; take it "
+                "out of network.config"
+            )
         weight, bias = self._teacher()
         self._weight = torch.from_numpy(weight).to(self.device)
         self._bias = torch.from_numpy(bias).to(self.device)

@@ -18,15 +18,21 @@ from training.engine.predictor import NetworkPredictor
 def collect_logits(
     predict: NetworkPredictor, dataset: LabelledFrames, unlabeled: int, per_frame: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Logits [n, classes] and true ids [n] of random labelled output positions of every frame."""
+    """Logits [n, classes] and true ids [n] of random labelled output positions of every frame.
+
+    The truth of a position is the label where its feature lies, see
+    :class:`seg3d2d_ros.networks.registry.ParsingNetwork`.
+    """
+    graph = predict.graph
+    centre = 0.5 / graph.stride if graph.align_corners else 0.5
     rng = np.random.default_rng(seed)
     logits, truth = [], []
     for index in range(len(dataset)):
         image, labels = dataset.load(index)
         maps = predict.logits(image)
         height, width = maps.shape[1:]
-        rows = (np.arange(height) + 0.5) * labels.shape[0] / height
-        columns = (np.arange(width) + 0.5) * labels.shape[1] / width
+        rows = (np.arange(height) + centre) * labels.shape[0] / height
+        columns = (np.arange(width) + centre) * labels.shape[1] / width
         coarse = labels[np.ix_(rows.astype(int), columns.astype(int))].reshape(-1)
         places = np.flatnonzero(coarse != unlabeled)
         places = rng.permutation(places)[:per_frame]

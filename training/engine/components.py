@@ -13,7 +13,6 @@ from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.depth_cascade import DepthCascade
 from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite, load_imagenet_weights
 from seg3d2d_ros.networks.registry import (
-    aligns_corners,
     build_network,
     geometry,
     pixel_statistics,
@@ -23,6 +22,7 @@ from training.data.open_frames import open_frames
 from training.distillation.depth_network_weights import fill_depth_network
 from training.engine.encoder_weights import load_encoder_weights
 from training.engine.experiment import Experiment
+from training.engine.image_sides import check_sides
 from training.engine.settings import ExperimentError
 from training.engine.stored_run import start_from
 
@@ -33,19 +33,11 @@ def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
     Raises:
         ExperimentError: if the network cannot take the experiment's input size or crops.
     """
-    stride, multiple = geometry(network)
+    multiple = geometry(network)[1]
     size, training = experiment.input, experiment.training
-    # of aligned corners, training images may be those that begin and end with a feature
-    unit, rests = (stride, (0, 1)) if aligns_corners(network) else (multiple, (0,))
-    crops = {"training.crop": training.crop}
+    check_sides(network, training.crop, "training.crop")
     if training.early_steps:
-        crops["training.early_crop"] = training.early_crop
-    for what, sides in crops.items():
-        if any(side % unit not in rests or side < multiple for side in sides):
-            raise ExperimentError(
-                f"{what} is {sides[0]} x {sides[1]}, its sides must be multiples of {unit}"
-                + (" or one pixel more" if len(rests) > 1 else "")
-            )
+        check_sides(network, training.early_crop, "training.early_crop")
     if any(side % multiple or side < multiple for side in (size.height, size.width)):
         raise ExperimentError(
             f"input is {size.height} x {size.width}, its sides must be multiples of {multiple}"

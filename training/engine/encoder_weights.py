@@ -41,7 +41,7 @@ def load_encoder_weights(network: nn.Module, file: str, name: str) -> None:
         checkpoint = read_checkpoint(Path(file))
     except PublishedWeightsError as error:
         raise ExperimentError(f"network.encoder_weights: {error}") from error
-    own = encoder.state_dict()
+    own = DilatedResNet(encoder.depth).state_dict()  # of colours alone, as the file is
     expected: Mapping[str, Tensor] = {semseg_name(ours): own[ours] for ours in own}
     differences = [
         difference
@@ -55,5 +55,5 @@ def load_encoder_weights(network: nn.Module, file: str, name: str) -> None:
             f"{differences[0]}"
         )
     tensors = checkpoint.tensors
-    # old files have no counters of batch norm
+    # old files have no counters of batch norm; a channel more completes itself
     encoder.load_state_dict({n: tensors.get(semseg_name(n), own[n]) for n in own})

@@ -70,7 +70,8 @@ class TrainingConfig(RunConfig):
     Attributes:
         steps: optimiser steps; 0 for as many as `epochs` take.
         epochs: passes over all training frames, where there are no `steps`.
-        crop: height and width of the training images, multiples of the network's.
+        crop: height and width of the training images, multiples of the network's, or one pixel more
+            where it aligns corners.
         early_crop: smaller ones, shown at a smaller scale, of the first `early_steps` steps: more
             pictures are seen in the same time (progressive resizing).
         early_steps: how many; 0 for none.

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from seg3d2d_ros.labels import LabelSpace
+from seg3d2d_ros.networks.distillation_branch import distillation_branch
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
+from seg3d2d_ros.networks.pyramid_pooling import PyramidPooling
 from seg3d2d_ros.networks.registry import aligns_corners, build_network, geometry
 from training.data.batches import TrainingBatches
 from training.data.open_frames import open_frames
@@ -73,6 +75,12 @@ class Trainer(TrainingRun):
         network = self._synchronised(new_network(experiment, self.label_space))
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.stride = geometry(network)[0]
+        alone = config.batch == 1 and not (config.sync_batch_norm and self.workers.count > 1)
+        if alone and any(isinstance(module, PyramidPooling) for module in network.modules()):
+            raise ExperimentError(
+                f"network '{experiment.network.name}' averages whole images before batch norms, "
+                "which one image alone can't train; training.batch must be at least 2"
+            )
         if aligns_corners(network) and config.loss_size != "full":
             raise ExperimentError(
                 f"network '{experiment.network.name}' aligns corners, its loss is taken at the "
@@ -117,7 +125,17 @@ class Trainer(TrainingRun):
         return TrainingBatches(self.train_frames, **self._batch_settings())
 
     def _prepare(self, network: nn.Module) -> None:
-        """What a kind of training does with a network that has its first weights."""
+        """What a kind of training does with a network that has its first weights.
+
+        Raises:
+            ExperimentError: if it does not train such a network.
+        """
+        if distillation_branch(network) is not None:
+            raise ExperimentError(
+                f"network '{self.experiment.network.name}' has a distillation branch, and the "
+                "experiment names nothing that it is taught by; give distillation.features or "
+                "distillation.unpaired, or take network.config.branch out"
+            )
 
     def _frequencies(self) -> Any:
         """Parts of the labelled training pixels by class, from at most 400 frames."""

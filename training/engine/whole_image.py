@@ -61,7 +61,7 @@ def crop_probabilities(graph: ParsingGraph, images: Tensor, flip: bool) -> Tenso
 
 
 def add_resized(total: Tensor, probabilities: Tensor) -> None:
-    """Add maps to those of another size, bilinearly resized, corners kept, class by class.
+    """Add maps to those of another size, bilinearly resized, class by class.
 
     Args:
         total: [classes, H, W], changed in place.

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +51,26 @@ def reference_images(source: Path | None) -> list[Image]:
     path = share_path(RECORDING) if source is None else source
     try:
         frames = open_frame_source(path)
-        images = [frame.image for frame in frames]
+        images = _spread(frame.image for frame in frames)
     except FrameSourceError as error:
         raise PublishedWeightsError(str(error)) from error
     if not images:
         reason = f": {frames.faults[0].reason}" if frames.faults else ""
         raise PublishedWeightsError(f"{path} has no pictures that can be read{reason}")
-    chosen = np.linspace(0, len(images) - 1, min(REFERENCES, len(images))).astype(int)
-    return [images[k] for k in chosen.tolist()]
+    return images
+
+
+def _spread(images: Iterable[Image]) -> list[Image]:
+    """`REFERENCES` of them, evenly spread but for the last, or all of fewer; few are held."""
+    held: list[Image] = []
+    every = 1
+    for number, image in enumerate(images):
+        if number % every == 0:
+            held.append(image)
+        if len(held) == 2 * REFERENCES:
+            held, every = held[::2], 2 * every
+    chosen = np.linspace(0, len(held) - 1, min(REFERENCES, len(held))).astype(int)
+    return [held[k] for k in chosen.tolist()]
 
 
 def write_imported_bundle(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from training.data.augmentation import (
+    UNCHANGED,
     AugmentationConfig,
     apply_warp,
     augment,
@@ -21,22 +22,7 @@ from training.data.augmentation import (
 )
 
 CONFIG = AugmentationConfig()
-STILL = AugmentationConfig(
-    scale=(1.0, 1.0),
-    aspect=1.0,
-    rotation=0.0,
-    flip=0.0,
-    brightness=1.0,
-    contrast=1.0,
-    saturation=(1.0, 1.0),
-    hue=0.0,
-    white_balance=1.0,
-    gamma=1.0,
-    blur=0.0,
-    noise=0.0,
-    jpeg=0.0,
-    grey=0.0,
-)
+STILL = UNCHANGED
 
 
 def blocks(seed):

@@ -1,29 +1,16 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.data.augmentation import AugmentationConfig  # noqa: E402
+from training.data.augmentation import UNCHANGED, AugmentationConfig  # noqa: E402
 from training.data.batches import TrainingBatches  # noqa: E402
 
-STILL = AugmentationConfig(
-    scale=(2.0, 2.0),
-    aspect=1.0,
-    rotation=0.0,
-    flip=0.0,
-    brightness=1.0,
-    contrast=1.0,
-    saturation=(1.0, 1.0),
-    hue=0.0,
-    white_balance=1.0,
-    gamma=1.0,
-    blur=0.0,
-    noise=0.0,
-    jpeg=0.0,
-    grey=0.0,
-)
+STILL = dataclasses.replace(UNCHANGED, scale=(2.0, 2.0))
 
 
 class Disc:

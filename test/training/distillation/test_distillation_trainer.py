@@ -213,7 +213,7 @@ def test_discriminators_are_watched_by_class(unpaired, tmp_path):
         ({"distillation.statistics_2d_of": "nowhere.json"}, "nowhere.json holds no statistics"),
         (
             {"training.crop": [64, 80]},
-            "training.crop is 64 x 80, its sides must be multiples of 32",
+            "training.crop is 64 x 80, but sides must be multiples of 32",
         ),
     ],
 )
@@ -230,6 +230,37 @@ def test_aligned_corners_take_the_loss_at_full_size(experiment, tmp_path):
     experiment["training"]["crop"] = [97, 97]
     with pytest.raises(ExperimentError, match="loss_size must be full"):
         trainer(experiment, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"crop": [96, 96]}, {"early_crop": [64, 64], "early_steps": 2}]
+)
+def test_aligned_features_need_crops_that_end_with_one(unpaired, tmp_path, changes):
+    """Also where nothing is paired, as labels are taken where features lie."""
+    unpaired["network"] |= {"name": "pspnet", "config": {"branch": {"feature_width": 6}}}
+    unpaired["training"] |= {"crop": [97, 97], "loss_size": "full", **changes}
+    with pytest.raises(ExperimentError, match="a training crop of .* multiple of 8 and 1 more"):
+        trainer(unpaired, tmp_path / "run")
+
+
+def test_a_branch_that_nothing_teaches_is_refused(experiment, tmp_path):
+    experiment["distillation"] = {}
+    with pytest.raises(ExperimentError, match="names nothing that it is taught by"):
+        Trainer(experiment_from_mapping(experiment), tmp_path / "run", show_progress=False)
+
+
+def test_classes_can_not_be_treated_alike_in_parts_of_a_step(unpaired, tmp_path):
+    unpaired["distillation"]["unpaired"]["class_treatment"] = "classes"
+    unpaired["training"]["accumulate"] = 2
+    with pytest.raises(ExperimentError, match="set training.accumulate to 1"):
+        trainer(unpaired, tmp_path / "run")
+
+
+def test_discriminators_see_as_many_real_as_simulated_vectors(unpaired, tmp_path):
+    run = trainer(unpaired, tmp_path / "run")
+    run._train_step(*run.batches.at(0))
+    seen = run.adversary._accuracy
+    assert torch.equal(seen.simulated, seen.real) and seen.real.sum() > 100
 
 
 PROGRAM = """

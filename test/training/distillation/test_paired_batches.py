@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from seg3d2d_ros.labels import LabelSpace
-from training.data.augmentation import AugmentationConfig
+from training.data.augmentation import UNCHANGED, AugmentationConfig
 from training.data.labelled_frames import DatasetError, JoinedFrames
 from training.data.open_frames import open_frames
 from training.distillation.paired_batches import PairedBatches
@@ -18,22 +18,7 @@ from training.distillation.projected_features import ProjectedFeatures
 from training.points.features.features_folder import PointFeatures
 from training.projection.feature_grid import FeatureGrid
 
-STILL = AugmentationConfig(
-    scale=(1.0, 1.0),
-    aspect=1.0,
-    rotation=0.0,
-    flip=0.0,
-    brightness=1.0,
-    contrast=1.0,
-    saturation=(1.0, 1.0),
-    hue=0.0,
-    white_balance=1.0,
-    gamma=1.0,
-    blur=0.0,
-    noise=0.0,
-    jpeg=0.0,
-    grey=0.0,
-)
+STILL = UNCHANGED
 
 
 @pytest.fixture
@@ -120,7 +105,7 @@ def test_a_frame_without_features_has_no_covered_cell(frames, projected, paired_
 
 
 def test_frames_are_counted(frames, projected, paired_rooms, tmp_path):
-    pairing = projected.pairing(frames.frames)
+    pairing = projected.pairing(frames)
     assert (pairing.paired, pairing.not_projected, pairing.without_features) == (6, 0, 0)
     assert pairing.text() == "6 training frames with features of a 3D network"
 
@@ -134,7 +119,7 @@ def test_features_of_another_scan_are_named(paired_rooms, frames, tmp_path):
         shutil.copy(folder / f"scenes/hall{ending}", folder / f"scenes/kitchen{ending}")
     mixed = ProjectedFeatures(PointFeatures(folder), paired_rooms.visible)
     with pytest.raises(DatasetError, match="kitchen.npy has features of another scan"):
-        mixed.pairing(frames.frames)
+        mixed.pairing(frames)
 
 
 def test_features_that_are_no_numbers_are_named(paired_rooms, frames, tmp_path):
@@ -148,3 +133,18 @@ def test_features_that_are_no_numbers_are_named(paired_rooms, frames, tmp_path):
     broken = ProjectedFeatures(PointFeatures(folder), paired_rooms.visible)
     with pytest.raises(DatasetError, match="hall.npy has features that are no finite numbers"):
         batches(frames, broken, FeatureGrid.aligned_corners(8), batch=6).at(0)
+
+
+def test_projections_of_other_cameras_are_named(paired_rooms, space, projected, tmp_path):
+    """As after preparing the data set anew without projecting it again."""
+    import json
+    import shutil
+
+    folder = tmp_path / "prepared"
+    shutil.copytree(paired_rooms.root, folder)
+    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["pose"][3] += 0.5
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DatasetError, match="made with another pose"):
+        projected.pairing(open_frames(folder, "train", space))

@@ -37,6 +37,7 @@ def test_two_steps(name, paired_rooms, tmp_path):
     mapping["data"]["root"] = str(paired_rooms.root)
     mapping["training"] |= {"steps": 2, "epochs": 0, "batch": 2, "crop": [97, 97]}
     mapping["training"] |= {"threads": 1, "evaluate_every": 0, "checkpoint_every": 1000}
+    mapping["network"]["encoder_weights"] = ""
     if mapping["network"]["depth_run"]:
         depth = {**mapping, "name": "depth", "distillation": {"depth": {"only": True}}}
         depth["network"] = {"name": "pspnet", "imagenet": False}
@@ -79,7 +80,11 @@ def test_weights_of_the_losses():
     assert recipe("scannet_pspnet50_control").distillation.projection_weight == 0
 
 
-def test_the_control_has_the_distilled_networks_graph():
-    control, distilled = recipe("scannet_pspnet50_control"), recipe("scannet_pspnet50_distilled")
+@pytest.mark.parametrize("base", ["scannet_pspnet50", "scannet_hrnet_ocr", "s3dis_pspnet50"])
+def test_the_control_has_the_distilled_networks_graph(base):
+    control, distilled = recipe(f"{base}_control"), recipe(f"{base}_distilled")
+    named = distilled.distillation.statistics_2d_of
+    assert named == f"runs/{base}_control/statistics_2d.json"
+    assert control.distillation.statistics_2d_of == "running"
     assert control.network == distilled.network
     assert control.training == distilled.training

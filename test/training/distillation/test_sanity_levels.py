@@ -10,10 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from training.distillation.losses import projection_sum  # noqa: E402
-from training.distillation.sanity_levels import (  # noqa: E402
-    batch_sanity_levels,
-    sanity_levels,
-)
+from training.distillation.sanity_levels import sanity_levels  # noqa: E402
 from training.points.features.array_file import PointFeaturesError  # noqa: E402
 
 
@@ -25,9 +22,9 @@ def test_levels_are_the_projection_losses_of_the_two_predictors():
     mean = features.permute(0, 2, 3, 1)[covered].mean(0)
     predictors = (mean.view(1, -1, 1, 1).expand_as(features), torch.zeros_like(features))
     losses = [projection_sum(each, features, covered).mean for each in predictors]
-    levels = batch_sanity_levels(features, covered)
+    rows = features.permute(0, 2, 3, 1)[covered].double()
+    levels = sanity_levels(rows.mean(0).numpy(), rows.var(0, correction=0).numpy())
     assert [levels.constant_mean, levels.zero] == pytest.approx(losses, rel=1e-5)
-    assert batch_sanity_levels(features, torch.zeros_like(covered)) is None
 
 
 def test_levels_of_the_published_statistics_are_those_that_follow_from_the_paper(recordings):
@@ -51,6 +48,3 @@ def test_statistics_that_cannot_be_are_refused():
     for mean, variance in (([np.nan], [1.0]), ([0.0], [-1.0]), ([0.0], [np.inf])):
         with pytest.raises(PointFeaturesError, match="hold NaN, inf or a variance below 0"):
             sanity_levels(mean, variance)
-    covered = torch.ones(1, 2, 2, dtype=torch.bool)
-    with pytest.raises(PointFeaturesError, match="hold NaN"):
-        batch_sanity_levels(torch.full((1, 3, 2, 2), torch.nan), covered)

@@ -94,3 +94,13 @@ def test_two_starts_and_none_are_refused(experiment, repository):
         ExperimentError, match=r"no ImageNet weights for network 'pspnet'; name a f"
     ):
         new_network(experiment_with(experiment, imagenet=True), space)
+
+
+def test_an_encoder_with_a_channel_for_depth_starts_from_the_file_of_colours(published):
+    from seg3d2d_ros.networks.registry import build_network
+
+    file, state = published
+    cascade = build_network("depth_cascade", {}, 3)
+    load_encoder_weights(cascade, str(file), "depth_cascade")
+    first = cascade.encoder.stem[0].weight
+    assert torch.equal(first[:, :3], state["conv1.weight"]) and not first[:, 3].any()

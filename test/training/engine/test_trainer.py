@@ -196,3 +196,10 @@ def test_a_damaged_checkpoint_is_named(experiment, tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match=r"step_0000001\.pt is no readable checkpoint"):
         trainer(experiment, tmp_path)
+
+
+def test_one_image_can_not_train_pyramid_pooling(experiment, tmp_path):
+    experiment["network"] = {"name": "pspnet", "imagenet": False}
+    experiment["training"] |= {"batch": 1, "crop": [65, 65], "loss_size": "full"}
+    with pytest.raises(ExperimentError, match="training.batch must be at least 2"):
+        trainer(experiment, tmp_path / "run")
