@@ -7,6 +7,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seg3d2d_ros.networks.full_precision import full_precision
+
 
 def _conv_norm_relu(in_channels: int, out_channels: int, repeats: int = 1) -> nn.Sequential:
     layers: list[nn.Module] = []
@@ -51,7 +53,7 @@ class ObjectContext(nn.Module):
         # (8): a region's representation is the mean of the features, weighted by its softmax
         # over positions
         # in fp32: the weights of many positions are smaller than halves hold
-        with torch.autocast(features.device.type, enabled=False):
+        with full_precision(features):
             weights = torch.softmax(regions.flatten(2).float(), 2)
             region = weights @ features.flatten(2).transpose(1, 2).float()
         region = region.to(features.dtype).transpose(1, 2).unsqueeze(3)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from seg3d2d_ros.networks.full_precision import full_precision
+
 BINS = (1, 2, 3, 6)
 
 
@@ -74,14 +76,13 @@ class PyramidPooling(nn.Module):
         """Map [N, C, H, W] to [N, C + channels * grids, H, W]."""
         maps = [features]
         # 1/60 is off by a third of a percent in bf16; the products themselves cost little
-        with torch.autocast(features.device.type, enabled=False):
-            values = features.float()
+        values = features.float()
         for bins, reduce in zip(self.bins, self.reduce, strict=True):
-            with torch.autocast(features.device.type, enabled=False):
+            with full_precision(features):
                 rows, columns = (averaging_matrix(bins, values, side) for side in (2, 3))
                 averages = (rows @ values @ columns.T).to(features.dtype)
             averages = reduce(averages)
-            with torch.autocast(features.device.type, enabled=False):
+            with full_precision(features):
                 rows, columns = (upsampling_matrix(bins, values, side) for side in (2, 3))
                 maps.append((rows @ averages.float() @ columns.T).to(averages.dtype))
         return torch.cat(maps, 1)

@@ -131,8 +131,8 @@ def _import_distilled_pspnet(arguments: argparse.Namespace) -> int:
     from training.published_weights.parsing_bundle import reference_images, write_imported_bundle
 
     space = LabelSpace.load(arguments.label_space) if arguments.label_space else None
-    imported = import_distilled_pspnet(arguments.file, arguments.statistics, space)
     images = reference_images(arguments.images)
+    imported = import_distilled_pspnet(arguments.file, arguments.statistics, space)
     bundle = write_imported_bundle(
         imported,
         arguments.out,
