@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Augmentation of image and label pairs.
 
-Geometry is one affine warp of both. The photometric part imitates what separates rendered rooms
-from the pictures of small cameras: exposure, white balance, blur, sensor noise and JPEG.
+Geometry is one affine warp of both; what else is done to images is in
+:mod:`training.data.photometry`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.data.photometry import draw_factor, photometric
 from training.data.resizing import Affine
-
-FloatImage = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,6 @@ UNCHANGED = AugmentationConfig(
 """Nothing but the crop."""
 
 
-def _factor(rng: np.random.Generator, largest: float) -> float:
-    return float(np.exp(rng.uniform(-1.0, 1.0) * np.log(largest)))
-
-
 def draw_warp(
     shape: tuple[int, int],
     size: tuple[int, int],
@@ -104,7 +99,7 @@ def draw_warp(
     height, width = shape
     out_height, out_width = size
     zoom = float(np.exp(rng.uniform(*np.log(config.scale))))
-    stretch = np.sqrt(_factor(rng, config.aspect))
+    stretch = np.sqrt(draw_factor(rng, config.aspect))
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
     if config.rotation_chance < 1 and rng.random() >= config.rotation_chance:
         angle = 0.0
@@ -172,71 +167,6 @@ def warp(
     """Draw a warp and apply it; see :func:`draw_warp` and :func:`apply_warp`."""
     matrix = draw_warp(labels.shape, size, config=config, rng=rng)
     return apply_warp(image, labels, matrix, size, unlabeled=unlabeled)
-
-
-def _colour(image: FloatImage, config: AugmentationConfig, rng: np.random.Generator) -> FloatImage:
-    """White balance, hue, saturation, contrast, brightness and gamma of RGB in [0, 1]."""
-    gains = [_factor(rng, config.white_balance), 1.0, _factor(rng, config.white_balance)]
-    image = image * np.array(gains, np.float32)
-    # Rotating the chroma plane of YIQ turns the hue; scaling it changes the saturation.
-    to_yiq = np.array(
-        [[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float64
-    )
-    saturation = 0.0 if rng.random() < config.grey else rng.uniform(*config.saturation)
-    angle = np.deg2rad(rng.uniform(-config.hue, config.hue))
-    cosine, sine = saturation * np.cos(angle), saturation * np.sin(angle)
-    chroma = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
-    colour_map = np.linalg.inv(to_yiq) @ chroma @ to_yiq
-    image = cv2.transform(image, colour_map.astype(np.float32))
-    mean = float(image.mean())
-    contrast = _factor(rng, config.contrast)
-    image = ((image - mean) * contrast + mean) * _factor(rng, config.brightness)
-    return cv2.pow(np.clip(image, 0.0, 1.0), _factor(rng, config.gamma)).astype(np.float32)
-
-
-def _blur(image: FloatImage, rng: np.random.Generator) -> FloatImage:
-    """Gaussian (defocus) or straight motion blur."""
-    if rng.random() < 0.6:
-        return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.8))
-    length = int(rng.integers(2, 5)) * 2 + 1
-    kernel = np.zeros((length, length), np.float32)
-    angle = rng.uniform(0, np.pi)
-    reach = np.array([np.cos(angle), np.sin(angle)]) * (length // 2)
-    middle = length // 2
-    start, end = np.rint(middle - reach).astype(int), np.rint(middle + reach).astype(int)
-    cv2.line(kernel, start.tolist(), end.tolist(), 1.0)
-    return cv2.filter2D(image, -1, kernel / kernel.sum())
-
-
-def _noise(image: FloatImage, largest: float, rng: np.random.Generator) -> FloatImage:
-    """Shot and read noise, part of it shared by the channels and partly coarse as in video."""
-    sigma = rng.uniform(0.0, largest) / 255.0
-    height, width = image.shape[:2]
-    grain = rng.standard_normal((height, width, 3), np.float32)
-    grain += rng.standard_normal((height, width, 1), np.float32)
-    if rng.random() < 0.5:
-        grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * 2.0
-    return image + grain * (sigma * np.sqrt(0.3 + 0.7 * image)) * np.float32(0.7)
-
-
-def _jpeg(image: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
-    encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded: npt.NDArray[np.uint8] = cv2.imdecode(encoded, cv2.IMREAD_COLOR)  # type: ignore
-    return np.ascontiguousarray(decoded[..., ::-1])
-
-
-def photometric(
-    image: npt.NDArray[np.uint8], config: AugmentationConfig, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
-    """Change how a picture was taken, not what it shows; (H, W, 3) RGB uint8 in and out."""
-    changed = _colour(image.astype(np.float32) / 255.0, config, rng)
-    if rng.random() < config.blur:
-        changed = _blur(changed, rng)
-    changed = _noise(changed, config.noise, rng)
-    result = np.clip(np.rint(changed * 255.0), 0, 255).astype(np.uint8)
-    if rng.random() < config.jpeg:
-        result = _jpeg(result, int(rng.integers(25, 91)))
-    return result
 
 
 def augment_with_matrix(

@@ -17,7 +17,6 @@ from training.data.augmentation import (
     augment,
     augment_with_matrix,
     draw_warp,
-    photometric,
     warp,
 )
 
@@ -106,23 +105,6 @@ def test_the_same_seed_gives_the_same_picture():
     assert np.array_equal(results[0][0], results[1][0])
     assert np.array_equal(results[0][1], results[1][1])
     assert not np.array_equal(results[0][0], results[2][0])
-
-
-def test_grey_pictures_have_no_colour():
-    image = np.random.default_rng(0).integers(60, 200, (40, 40, 3), np.uint8)
-    config = dataclasses.replace(STILL, grey=1.0)
-    grey = photometric(image, config, np.random.default_rng(0))
-    assert np.ptp(grey.astype(int), axis=2).max() <= 2
-    luma = image @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(grey[..., 0] - luma).max() <= 3
-
-
-def test_noise_has_the_asked_strength():
-    image = np.full((200, 200, 3), 250, np.uint8) // 2
-    config = dataclasses.replace(STILL, noise=10.0)
-    spreads = [photometric(image, config, np.random.default_rng(s)).std() for s in range(20)]
-    assert max(spreads) <= 12
-    assert max(spreads) > 3
 
 
 def warp_in_one(image, labels, size, config, rng, unlabeled):
