@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,14 @@ from torch import Tensor
 from training.data.augmentation import AugmentationConfig, augment
 from training.data.labelled_frames import JoinedFrames
 
+Sample = tuple[npt.NDArray[Any], ...]
+
 
 class TrainingBatches:
     """Augmented batches; every epoch is a new permutation of all frames.
+
+    Samples are made in several threads at a time, so what makes them shares nothing that they
+    change; batches are the same for any number of threads.
 
     Args:
         dataset: frames.
@@ -34,6 +40,7 @@ class TrainingBatches:
         rank: number of this process among those that train together.
         workers: how many they are; each takes its own part of a step's samples.
         unlabeled: id of pixels without a class.
+        loading_threads: that make the samples of the steps to come.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class TrainingBatches:
         early_steps: int = 0,
         rank: int = 0,
         workers: int = 1,
+        loading_threads: int = 1,
     ) -> None:
         self.dataset = dataset
         self.batch = batch
@@ -60,6 +68,7 @@ class TrainingBatches:
         self.early_steps = early_steps
         self.rank = rank
         self.workers = workers
+        self.loading_threads = loading_threads
 
     def _frame_index(self, sample: int) -> int:
         epoch, position = divmod(sample, len(self.dataset))
@@ -76,14 +85,15 @@ class TrainingBatches:
 
     def at(self, step: int) -> tuple[Tensor, ...]:
         """What :meth:`sample` gives of a step's samples: images uint8 [N, H, W, 3], labels."""
-        crop, config = self._size(step)
-        first = (step * self.workers + self.rank) * self.batch
-        samples = [self.sample(number, crop, config) for number in range(first, first + self.batch)]
-        return tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))
+        size = self._size(step)
+        return _together([self.sample(number, *size) for number in self._numbers(step)])
 
-    def sample(
-        self, number: int, crop: tuple[int, int], config: AugmentationConfig
-    ) -> tuple[npt.NDArray[Any], ...]:
+    def _numbers(self, step: int) -> Sequence[int]:
+        """Of a step's samples in this process."""
+        first = (step * self.workers + self.rank) * self.batch
+        return range(first, first + self.batch)
+
+    def sample(self, number: int, crop: tuple[int, int], config: AugmentationConfig) -> Sample:
         """Image uint8 (H, W, 3) in RGB and labels int64 (H, W) of one sample of the run."""
         image, labels = self.dataset.load(self._frame_index(number))
         image, labels = augment(
@@ -101,11 +111,33 @@ class TrainingBatches:
         return np.random.default_rng([self.seed, 1, number])
 
     def iterate(self, first: int, last: int) -> Iterator[tuple[Tensor, ...]]:
-        """Batches of the steps ``first`` to before ``last``, prepared one ahead in a thread."""
-        with ThreadPoolExecutor(1) as pool:
-            upcoming = pool.submit(self.at, first) if first < last else None
+        """Batches of the steps ``first`` to before ``last``, made ahead in threads.
+
+        At least one step ahead, and as many as give each thread a sample.
+        """
+        ahead = max(1, math.ceil(self.loading_threads / self.batch))
+        loading = ThreadPoolExecutor(self.loading_threads, "loading")
+        # waits for samples, which the others shall not
+        joining = ThreadPoolExecutor(1, "joining")
+        coming: deque[Future[tuple[Tensor, ...]]] = deque()
+        try:
             for step in range(first, last):
-                assert upcoming is not None
-                ready = upcoming.result()
-                upcoming = pool.submit(self.at, step + 1) if step + 1 < last else None
-                yield ready
+                while len(coming) <= ahead and step + len(coming) < last:
+                    further, size = step + len(coming), self._size(step + len(coming))
+                    samples = [
+                        loading.submit(self.sample, number, *size)
+                        for number in self._numbers(further)
+                    ]
+                    coming.append(joining.submit(_results_together, samples))
+                yield coming.popleft().result()
+        finally:
+            for pool in (loading, joining):
+                pool.shutdown(cancel_futures=True)
+
+
+def _results_together(samples: Sequence[Future[Sample]]) -> tuple[Tensor, ...]:
+    return _together([sample.result() for sample in samples])
+
+
+def _together(samples: Sequence[Sample]) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,7 @@ class MeasuredDepth:
     """Depth of the frames of a prepared data set.
 
     A frame without usable depth has none anywhere; why is logged once and kept in `defects`.
+    Several threads may read it.
 
     Args:
         folder: of the manifest.
@@ -102,6 +104,7 @@ class MeasuredDepth:
         self.folder = Path(folder)
         self._rows = {(row.scene, row.frame): row for row in read_manifest(self.folder)}
         self.defects: dict[tuple[str, str], Defect] = {}
+        self._noting = threading.Lock()
         if not any(row.depth for row in self._rows.values()):
             raise DatasetError(
                 f"no frame of {self.folder} has a depth image; depth can only be learned where "
@@ -155,8 +158,10 @@ class MeasuredDepth:
                 depth *= np.float32(CANONICAL_FOCAL / _known(points.focal_after(matrix), frame))
             return depth
         except DefectError as error:
-            if (frame.scene, frame.name) not in self.defects:
-                self.defects[frame.scene, frame.name] = error.defect(frame.scene, dropped=False)
+            defect = error.defect(frame.scene, dropped=False)
+            with self._noting:
+                known = self.defects.setdefault((frame.scene, frame.name), defect) is not defect
+            if not known:
                 logger.warning("%s; it is used without depth", error)
             return np.zeros(grid.shape(height, width), np.float32)
 

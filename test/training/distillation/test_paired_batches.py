@@ -148,3 +148,16 @@ def test_projections_of_other_cameras_are_named(paired_rooms, space, projected, 
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(DatasetError, match="made with another pose"):
         projected.pairing(open_frames(folder, "train", space))
+
+
+def test_features_are_the_same_for_any_number_of_threads(frames, paired_rooms):
+    """With files that are opened by whichever thread comes first."""
+    grid, config = FeatureGrid.aligned_corners(8), AugmentationConfig()
+    streams = []
+    for threads in (1, 6):
+        opened = ProjectedFeatures(PointFeatures(paired_rooms.features), paired_rooms.visible)
+        several = batches(frames, opened, grid, config, loading_threads=threads)
+        streams.append(several.iterate(0, 12))
+    for one, other in zip(*streams, strict=True):
+        assert one[3].any()
+        assert all(a.equal(b) for a, b in zip(one, other, strict=True))

@@ -52,6 +52,8 @@ def test_overrides(experiment, tmp_path):
         ("training.crop=[64]", r"training.crop is \[64\], must be a list of 2"),
         ("training.precision=fp8", "training.precision is 'fp8', must be one of fp32, bf16, fp16"),
         ("training.encoder_rate=-1", "training.encoder_rate is -1.0, must be at least 0"),
+        ("training.loading_threads=0", "training.loading_threads is 0, must be above 0"),
+        ("training.loading_threads=2000", "training.loading_threads is 2000, must be at most 1024"),
         ("training=3", "training must be a mapping, not 3"),
         ("name.first=a", "'name' is a value, not a section"),
         ("steps", "'steps' is no override"),
