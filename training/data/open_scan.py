@@ -11,6 +11,23 @@ from training.data.manifest import ScanRow
 from training.data.scan import Scan, read_ply
 
 
+def scan_files(folder: Path, row: ScanRow) -> list[Path]:
+    """The files that :func:`open_scan` may read, whether they are there or not; arguments as there.
+
+    Raises:
+        DatasetError: if the format is unknown.
+    """
+    path = folder / row.path
+    if row.format == "scannet":
+        from training.data.scannet.label_table import scene_label_table_places
+        from training.data.scannet.scans import annotation_paths, mesh_path
+
+        return [mesh_path(path), *annotation_paths(path), *scene_label_table_places(path)]
+    if row.format in ("ply", "panorooms"):
+        return [path]
+    raise _unknown_format(path, row)
+
+
 def open_scan(folder: Path, row: ScanRow) -> Scan:
     """Read a scene's points.
 
@@ -34,7 +51,11 @@ def open_scan(folder: Path, row: ScanRow) -> Scan:
         from training.data.panorooms.surface import read_surface
 
         return read_surface(path)
-    raise DatasetError(
+    raise _unknown_format(path, row)
+
+
+def _unknown_format(path: Path, row: ScanRow) -> DatasetError:
+    return DatasetError(
         f"{path} is of the unknown format '{row.format}'; the list it is in was made by another "
         "version: make it anew with 'python -m training prepare'"
     )

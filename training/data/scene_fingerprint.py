@@ -36,7 +36,7 @@ def scene_fingerprint(reader: DatasetReader, scene: str, split: str) -> str:
     roots = [f"{folder}{os.sep}" for folder in (reader.root, reader.root.resolve())]
     lines: set[str] = set()
     for path in reader.inputs(scene):
-        lines.update(_states(path, _name(str(path), roots)))
+        lines.update(file_states(path, _name(str(path), roots)))
     text = "\n".join(
         [f"version {READERS_VERSION}", split, *reader.premises(scene), "", *sorted(lines)]
     )
@@ -50,8 +50,13 @@ def _name(path: str, roots: list[str]) -> str:
     return os.path.relpath(path, roots[-1])
 
 
-def _states(path: Path, name: str) -> Iterator[str]:
-    """A line for a file, or for a folder and each of its files."""
+def file_states(path: Path, name: str) -> Iterator[str]:
+    """A line for a file, or for a folder and each of its files: name, size and time of change.
+
+    Args:
+        path: of the file or folder, whether it is there or not.
+        name: that the lines have for it.
+    """
     try:
         found = path.stat()
         if not stat.S_ISDIR(found.st_mode):

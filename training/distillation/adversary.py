@@ -18,6 +18,8 @@ from training.counted import counted
 from training.distillation.distillation_config import UnpairedConfig
 from training.distillation.feature_pool import FeaturePool
 from training.distillation.losses import ADVERSARIAL, LossSum, divisors
+from training.distillation.pool_file import open_pool
+from training.distillation.pool_source import PoolSource
 from training.distillation.semantic_aware_adversarial_loss import (
     DiscriminatorAccuracy,
     SemanticAwareAdversarialLoss,
@@ -159,9 +161,15 @@ class Adversary:
 
 
 def new_adversary(
-    config: UnpairedConfig, label_space: LabelSpace, width: int, workers: Workers, seed: int
+    config: UnpairedConfig,
+    label_space: LabelSpace,
+    width: int,
+    workers: Workers,
+    seed: int,
+    folder: Path,
+    show_progress: bool = False,
 ) -> Adversary:
-    """Read the features that an experiment names.
+    """Read the features that an experiment names, or what was held of them before.
 
     Args:
         config: names them.
@@ -169,26 +177,35 @@ def new_adversary(
         width: channels that it simulates.
         workers: processes that train together.
         seed: of what is drawn.
+        folder: of the run, which has a file of each data set's pool, ``feature_pool_<number>.npz``.
+        show_progress: a progress line on stderr where scenes are read.
 
     Raises:
         ExperimentError: if no class has a 3D feature.
         DatasetError: if scans or features can't be used.
         LabelSpaceError: if a label space can't be read.
+        OSError: if a pool can't be written.
     """
     classes = label_space.num_classes
     pools = []
     for number, (scans, features) in enumerate(zip(config.scans, config.features, strict=True)):
         scenes = LabelledScenes(Path(scans), "train", label_space, _SCENES_IN_MEMORY)
-        pool = FeaturePool(
+        source = PoolSource(
             PointFeatures(Path(features)),
             scenes,
             classes,
-            width=width,
+            width,
             per_class=config.pool_per_class,
+            most_scenes=config.most_scenes,
             seed=seed + number,
         )
+        pool = open_pool(folder / f"feature_pool_{number}.npz", source, workers, show_progress)
         points = counted(int(pool.seen.sum()), "labelled point")
-        logger.info("3D features of %s from %s of %s", features, points, scans)
+        used = counted(len(source.chosen) - len(pool.defects), "scene")
+        left_out = f", {len(pool.defects):,} left out" if pool.defects else ""
+        logger.info(
+            "3D features of %s from %s of %s of %s%s", features, points, used, scans, left_out
+        )
         pools.append(pool)
     adversary = Adversary(config, pools, classes, width, workers, seed)
     names = [

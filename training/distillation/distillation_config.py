@@ -31,6 +31,8 @@ class UnpairedConfig:
             ``classes``, every class of a batch does.
         learning_rate: of the discriminators (Adam).
         pool_per_class: 3D features of each class that are kept in memory, at most.
+        most_scenes: evenly spaced scenes of each of `scans` that these are taken from, where there
+            are more; 0 for all.
     """
 
     scans: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class UnpairedConfig:
     class_treatment: str = "pixels"
     learning_rate: float = 1e-4
     pool_per_class: int = 20000
+    most_scenes: int = 0
 
     def __post_init__(self) -> None:
         if len(self.scans) != len(self.features):
@@ -48,6 +51,7 @@ class UnpairedConfig:
                 "features; name a folder of features for each data set of scans"
             )
         _not_below_0("unpaired.weight", self.weight)
+        _not_below_0("unpaired.most_scenes", self.most_scenes)
         if self.class_treatment not in CLASS_TREATMENTS:
             raise ExperimentError(
                 f"distillation.unpaired.class_treatment is '{self.class_treatment}', must be of "

@@ -77,6 +77,8 @@ class DistillationTrainer(PairedTrainer):
                 branch.config.feature_width,
                 self.workers,
                 self.training.seed,
+                self.folder,
+                self.show_progress,
             )
         self.monitor = DistillationMonitor(branch, statistics)
 
@@ -127,7 +129,7 @@ class DistillationTrainer(PairedTrainer):
             self.adversary.learn(self.step, watched=watched)
 
     def _watched(self) -> dict[str, float]:
-        scalars = self.monitor.scalars(self.workers)
+        scalars = super()._watched() | self.monitor.scalars(self.workers)
         if self.adversary is not None:
             scalars |= self.adversary.scalars(self.label_space)
         return scalars

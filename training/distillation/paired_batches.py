@@ -52,6 +52,11 @@ class PairedBatches(TargetBatches):
         self.features = tuple(features)
         (self.width,) = widths
 
+    @property
+    def frames_left_out(self) -> int:
+        """Frames of scenes whose features hold NaN or inf, as far as this process has met them."""
+        return sum(each.frames_left_out for each in self.features if each is not None)
+
     def _targets(
         self, part: int, frame: LabelledFrame, crop: tuple[int, int], matrix: Affine
     ) -> tuple[npt.NDArray[Any], ...]:

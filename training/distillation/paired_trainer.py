@@ -41,3 +41,9 @@ class PairedTrainer(CombinedLossTrainer):
             )
         logger.info("%s", said)
         return PairedBatches(self.train_frames, features, grid, **self._batch_settings())
+
+    def _watched(self) -> dict[str, float]:
+        if not isinstance(self.batches, PairedBatches):
+            return {}
+        frames = self.workers.agree(float(self.batches.frames_left_out))
+        return {"distillation/frames_left_out": frames}

@@ -121,7 +121,8 @@ class StructuredDistillationTrainer(PairedTrainer):
         self._scalars = {"structured/critic": float(found.total.detach()) / divisor}
 
     def _watched(self) -> dict[str, float]:
-        return {name: self.workers.mean(value) for name, value in self._scalars.items()}
+        own = {name: self.workers.mean(value) for name, value in self._scalars.items()}
+        return super()._watched() | own
 
     def further_state(self) -> dict[str, Any]:
         """The critic and its optimiser."""

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from training.data.manifest import (
     known_label_ids,
     read_scans,
 )
-from training.data.open_scan import open_scan
+from training.data.open_scan import open_scan, scan_files
+from training.data.scene_fingerprint import READERS_VERSION, file_states
 from training.points.cloud import UNLABELED, CloudError, LabelledCloud, check_cloud
 
 
@@ -142,6 +144,26 @@ class LabelledScenes:
                 f"range (not {self._range}), the first is point {first} with {int(labels[first])}; "
                 "prepare the data set anew, or correct them"
             )
+
+    def fingerprint(self, indices: Iterable[int]) -> str:
+        """SHA-256 of what the labels of some scenes depend on; their files are not opened.
+
+        It covers names, sizes and times of change of the files, and the classes that the ids of
+        labels stand for.
+
+        Raises:
+            DatasetError: if the format of a scan is unknown.
+        """
+        digest = hashlib.sha256(f"readers {READERS_VERSION}\n".encode())
+        digest.update(self._table.tobytes())
+        digest.update(self._unknown.tobytes())
+        for index in indices:
+            row = self.rows[index]
+            lines = [f"{row.scene}\t{row.format}"]
+            for path in scan_files(self.folder, row):
+                lines += file_states(path, path.name)
+            digest.update("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+        return digest.hexdigest()
 
     def class_counts(self, classes: int, most: int = 100) -> npt.NDArray[np.int64]:
         """Labelled points by class, [classes], of at most so many evenly spaced scenes."""

@@ -1,12 +1,17 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Prepared data sets: boxes with measured depth; a wall and a panel with points and features."""
+"""Prepared data sets: boxes with measured depth; a wall and a panel with points and features.
+
+And scenes for pools of features.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -191,3 +196,67 @@ def _frame(folder, k, camera, number, split):
         "pose": pose.ravel().tolist(),
         "intrinsics": camera.row(),
     }
+
+
+POOL_WIDTH = 3
+POOL_POINTS = {"kitchen": 300, "hall": 200, "bath": 100}
+
+
+@pytest.fixture
+def pool_space():
+    from seg3d2d_ros.labels import LabelClass, LabelSpace
+
+    names = ["wall", "floor", "table", "sink"]
+    return LabelSpace("four", tuple(LabelClass(k, n, (k, 0, 0)) for k, n in enumerate(names)))
+
+
+@pytest.fixture
+def pool_data(tmp_path, pool_space):
+    """Scenes whose features say where they are from: class, scene and point."""
+    pytest.importorskip("trimesh")
+    from training.data.scan import Scan, write_ply
+    from training.points.features.features_description import FeaturesDescription
+    from training.points.features.features_writer import start_folder, write_scene
+    from training.projection.scene_file import points_sha256
+
+    prepared, folder = tmp_path / "prepared", tmp_path / "features"
+    prepared.mkdir()
+    description = FeaturesDescription(POOL_WIDTH, "numbers that say where they are from")
+    start_folder(folder, description, pool_space, np.zeros((4, POOL_WIDTH)), np.zeros(4))
+    rows, scans = [], {}
+    for number, (scene, points) in enumerate(POOL_POINTS.items()):
+        rng = np.random.default_rng(number)
+        # no sinks; tables in the kitchen alone
+        labels = rng.choice([0, 0, 0, 1, 2 if scene == "kitchen" else 1, 255], points)
+        scan = Scan(
+            rng.uniform(0, 3, (points, 3)).astype(np.float32),
+            rng.integers(1, 256, (points, 3), np.uint8),
+            labels.astype(np.uint16),
+        )
+        write_ply(prepared / f"{scene}.ply", scan)
+        features = np.stack([labels, np.full(points, number), np.arange(points)], 1)
+        write_scene(folder, scene, features.astype(np.float16), points_sha256(scan.points))
+        rows.append({"scene": scene, "split": "train", "format": "ply", "path": f"{scene}.ply"})
+        scans[scene] = scan
+    (prepared / "scans.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (prepared / "label_space.yaml").write_text(yaml.safe_dump(pool_space.to_mapping()))
+    return SimpleNamespace(folder=folder, prepared=prepared, scans=scans)
+
+
+@pytest.fixture
+def new_source(pool_data, pool_space):
+    from training.distillation.pool_source import PoolSource
+    from training.points.features.features_folder import PointFeatures
+    from training.points.scenes import LabelledScenes
+
+    def new(**settings):
+        scenes = LabelledScenes(pool_data.prepared, "train", pool_space, memory=0)
+        settings = {"width": POOL_WIDTH} | settings
+        return PoolSource(PointFeatures(pool_data.folder), scenes, 4, **settings)
+
+    return new
+
+
+@pytest.fixture
+def new_pool(new_source):
+    return lambda **settings: new_source(**settings).read()

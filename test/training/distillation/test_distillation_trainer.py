@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import shutil
+
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -192,6 +195,25 @@ def test_accumulated_parts_are_one_batch(experiment, tmp_path):
     assert (ours - theirs).norm() < 1e-3 * theirs.norm()
 
 
+def test_frames_whose_features_are_no_numbers_are_counted_beside_the_coverage(
+    experiment, paired_rooms, tmp_path
+):
+    folder = tmp_path / "features"
+    shutil.copytree(paired_rooms.features, folder)
+    values = np.load(folder / "scenes/kitchen.npy")
+    values[0, 0] = np.nan
+    np.save(folder / "scenes/kitchen.npy", values)
+    experiment["distillation"]["features"] = [str(folder)]
+    experiment["training"] |= {"batch": 6, "steps": 1}
+    run = trainer(experiment, tmp_path / "run")
+    whole = watched(run)
+    assert whole["distillation/frames_left_out"] == 3
+    experiment["distillation"]["features"] = [str(paired_rooms.features)]
+    scalars = watched(trainer(experiment, tmp_path / "other"))
+    assert scalars["distillation/frames_left_out"] == 0
+    assert 0 < whole["distillation/covered"] < 0.7 * scalars["distillation/covered"]
+
+
 def test_discriminators_are_watched_by_class(unpaired, tmp_path):
     scalars = watched(trainer(unpaired, tmp_path / "run"))
     names = {name for name in scalars if name.startswith("adversarial/accuracy/")}
@@ -268,12 +290,14 @@ import sys, torch, yaml
 from pathlib import Path
 from training.distillation.distillation_trainer import DistillationTrainer
 from training.engine.experiment import experiment_from_mapping
-folder = Path(sys.argv[1])
+from training.points.scenes import LabelledScenes
+folder, read, load = Path(sys.argv[1]), [], LabelledScenes.load
+LabelledScenes.load = lambda self, index: read.append(index) or load(self, index)
 mapping = yaml.safe_load((folder / "experiment.yaml").read_text())
 run = DistillationTrainer(experiment_from_mapping(mapping), folder / "run", show_progress=False)
 run.run()
 state = {**run.network.state_dict(), **run.adversary.loss.state_dict()}
-torch.save((state, run._watched()), folder / f"state{run.workers.rank}.pt")
+torch.save((state, run._watched(), read), folder / f"state{run.workers.rank}.pt")
 run.workers.part()
 """
 
@@ -290,10 +314,13 @@ def test_two_processes_train_one_network(experiment, paired_rooms, tmp_path, tor
     (tmp_path / "program.py").write_text(PROGRAM)
     done = torchrun(str(tmp_path / "program.py"), str(tmp_path))
     assert done.returncode == 0, done.stderr
-    (one, seen), (other, also) = (torch.load(tmp_path / f"state{k}.pt") for k in (0, 1))
+    (one, seen, read), (other, also, none) = (torch.load(tmp_path / f"state{k}.pt") for k in (0, 1))
     # all that is trained, and what dimension norms have seen, is the same in both
     own = ("running_mean", "running_var", "num_batches_tracked")
     for name, value in one.items():
         if "norm" in name or not name.endswith(own):
             assert torch.equal(value, other[name]), name
-    assert seen == also
+    assert seen == also and seen["distillation/frames_left_out"] == 0
+    # only the leading one reads the scenes of the pool
+    assert len(read) == 2 and none == []
+    assert (tmp_path / "run" / "feature_pool_0.npz").is_file()

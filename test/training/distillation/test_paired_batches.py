@@ -122,19 +122,6 @@ def test_features_of_another_scan_are_named(paired_rooms, frames, tmp_path):
         mixed.pairing(frames)
 
 
-def test_features_that_are_no_numbers_are_named(paired_rooms, frames, tmp_path):
-    import shutil
-
-    folder = tmp_path / "features"
-    shutil.copytree(paired_rooms.features, folder)
-    values = np.load(folder / "scenes/hall.npy")
-    values[:] = np.nan
-    np.save(folder / "scenes/hall.npy", values)
-    broken = ProjectedFeatures(PointFeatures(folder), paired_rooms.visible)
-    with pytest.raises(DatasetError, match="hall.npy has features that are no finite numbers"):
-        batches(frames, broken, FeatureGrid.aligned_corners(8), batch=6).at(0)
-
-
 def test_projections_of_other_cameras_are_named(paired_rooms, space, projected, tmp_path):
     """As after preparing the data set anew without projecting it again."""
     import json

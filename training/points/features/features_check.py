@@ -9,23 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from training.data.defects import DefectError
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ScanRow, read_scans
 from training.data.open_scan import open_scan
 from training.points.features.array_file import PointFeaturesError
 from training.points.features.features_description import STATISTICS, STATISTICS_SPLIT
+from training.points.features.finite_features import check_finite
 from training.points.features.moments import Moments, merge_all
 from training.projection.scene_file import points_sha256
 
 if TYPE_CHECKING:  # it imports this module
     from training.points.features.features_folder import PointFeatures
-
-_ROWS = 65536
-"""Rows looked through at a time."""
 
 
 @dataclass
@@ -82,7 +77,7 @@ def _moments(features: PointFeatures, row: ScanRow, prepared: Path) -> Moments:
     """Of a scene's features; refuses NaN and inf, and what is not as their record says."""
     points = open_scan(prepared, row).points
     array, record = features.load_recorded(row.scene, len(points), points_sha256(points))
-    _check_finite(array, str(features.path(row.scene)))
+    check_finite(array, str(features.path(row.scene)))
     moments = Moments.of(array)
     if not record.moments.like(moments):
         raise PointFeaturesError(
@@ -108,14 +103,3 @@ def _statistics_remarks(
                 "does"
             )
     return remarks
-
-
-def _check_finite(features: npt.NDArray[np.float16], where: str) -> None:
-    for start in range(0, len(features), _ROWS):
-        finite = np.isfinite(features[start : start + _ROWS])
-        if not finite.all():
-            point, channel = np.argwhere(~finite)[0]
-            raise PointFeaturesError(
-                f"{where}: the features hold NaN or inf, first at point {start + point} in channel "
-                f"{channel}; make them anew with a teacher whose weights are finite"
-            )

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from seg3d2d_ros.labels import LabelSpace
 from training.data.manifest import ScanRow
 from training.data.scan import Scan
+from training.data.scene_fingerprint import file_states
 from training.points.features.array_file import PointFeaturesError, map_array, read_arrays
 from training.points.features.features_check import FeaturesCheck, check_features
 from training.points.features.features_description import (
@@ -174,6 +176,9 @@ class PointFeatures:
                 :func:`training.projection.scene_file.points_sha256`.
 
         Raises:
+            NotFiniteError: if they hold NaN or inf by what is recorded of them; the numbers are
+                not looked at, see
+                :func:`~training.points.features.finite_features.check_finite`.
             PointFeaturesError: if they are missing, damaged, of another scene or another version
                 of its scan, or of another length, width or type.
         """
@@ -196,6 +201,24 @@ class PointFeatures:
                 "points; write them anew for this scan"
             )
         return features, record
+
+    def fingerprint(self, scenes: Iterable[str]) -> str:
+        """SHA-256 of what the features of scenes depend on; their arrays are not opened.
+
+        It covers the description, the scenes' records, and sizes and times of change of arrays.
+
+        Raises:
+            DatasetError: if a scene's name leads out of the folder.
+        """
+        digest = hashlib.sha256(repr(self.description).encode())
+        for scene in scenes:
+            try:
+                digest.update(self.path(scene, ".npz").read_bytes())
+            except OSError:  # as it can't be used then
+                digest.update(b"none")
+            for line in file_states(self.path(scene), scene):
+                digest.update(f"\n{line}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
 
     def check(self, rows: Sequence[ScanRow], prepared: Path) -> FeaturesCheck:
         """Look through the features of scenes, number by number.

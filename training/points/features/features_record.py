@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.points.features.array_file import PointFeaturesError, read_arrays, write_arrays
+from training.points.features.finite_features import NotFiniteError
 from training.points.features.moments import Moments
 
 
@@ -61,6 +62,7 @@ class FeaturesRecord:
             width: channels of the features.
 
         Raises:
+            NotFiniteError: if it is of features that hold NaN or inf.
             PointFeaturesError: if it is missing, damaged, or of another width.
         """
         arrays = read_arrays(path, {"count": "iu", "mean": "f", "m2": "f", "points_sha256": "U"})
@@ -71,7 +73,7 @@ class FeaturesRecord:
                     f"{width} channels; write the scene anew"
                 )
             if not np.isfinite(arrays[name]).all():
-                raise PointFeaturesError(
+                raise NotFiniteError(
                     f"{path}: '{name}' holds NaN or inf; write the scene anew from finite features"
                 )
         if arrays["count"].size != 1 or int(arrays["count"].item()) < 1 or arrays["m2"].min() < 0:
