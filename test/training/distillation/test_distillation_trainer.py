@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-import shutil
-
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -193,25 +190,6 @@ def test_accumulated_parts_are_one_batch(experiment, tmp_path):
         for gradients in (parts, [p.grad for p in whole.network.parameters()])
     )
     assert (ours - theirs).norm() < 1e-3 * theirs.norm()
-
-
-def test_frames_whose_features_are_no_numbers_are_counted_beside_the_coverage(
-    experiment, paired_rooms, tmp_path
-):
-    folder = tmp_path / "features"
-    shutil.copytree(paired_rooms.features, folder)
-    values = np.load(folder / "scenes/kitchen.npy")
-    values[0, 0] = np.nan
-    np.save(folder / "scenes/kitchen.npy", values)
-    experiment["distillation"]["features"] = [str(folder)]
-    experiment["training"] |= {"batch": 6, "steps": 1}
-    run = trainer(experiment, tmp_path / "run")
-    whole = watched(run)
-    assert whole["distillation/frames_left_out"] == 3
-    experiment["distillation"]["features"] = [str(paired_rooms.features)]
-    scalars = watched(trainer(experiment, tmp_path / "other"))
-    assert scalars["distillation/frames_left_out"] == 0
-    assert 0 < whole["distillation/covered"] < 0.7 * scalars["distillation/covered"]
 
 
 def test_discriminators_are_watched_by_class(unpaired, tmp_path):

@@ -65,6 +65,24 @@ def test_scenes_are_kept_as_far_as_there_is_room(prepared):
         scenes.load(2)
 
 
+def test_a_fingerprint_tells_what_labels_depend_on(prepared):
+    first = open_scenes(prepared).fingerprint([0, 2])
+    assert open_scenes(prepared, memory=0).fingerprint([0, 2]) == first
+    assert open_scenes(prepared).fingerprint([0, 1]) != first
+    write_ply(prepared / "scenes" / "room1.ply", scan())
+    assert open_scenes(prepared).fingerprint([0, 2]) == first
+    write_ply(prepared / "scenes" / "room0.ply", scan())
+    changed = open_scenes(prepared).fingerprint([0, 2])
+    (prepared / "scenes" / "room0.ply").unlink()
+    missing = open_scenes(prepared).fingerprint([0, 2])
+    assert len({first, changed, missing}) == 3
+    (prepared / "dataset.yaml").write_text(
+        yaml.safe_dump({"dataset": "scannet", "label_source": "nyu40"})
+    )
+    other_classes = LabelledScenes(prepared, "train", LabelSpace.load(SPACE))
+    assert other_classes.fingerprint([0, 2]) != missing
+
+
 def test_points_are_counted_by_class(prepared):
     for index in range(3):
         write_ply(prepared / "scenes" / f"room{index}.ply", scan())

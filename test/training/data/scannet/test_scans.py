@@ -12,8 +12,9 @@ import pytest
 pytest.importorskip("trimesh")
 
 from training.data.defects import DefectError, DefectKind
+from training.data.labelled_frames import DatasetError
 from training.data.manifest import ScanRow
-from training.data.open_scan import open_scan
+from training.data.open_scan import open_scan, scan_files
 from training.data.scannet.scans import read_scan
 
 SCENE = "scene0000_00"
@@ -43,6 +44,20 @@ def test_labels_and_instances_are_those_of_the_annotation(tmp_path, files):
     np.testing.assert_array_equal(scan.faces, [(0, 1, 2), (3, 4, 5)])
     opened = open_scan(tmp_path, ScanRow(SCENE, "train", "scannet", f"scans/{SCENE}"))
     np.testing.assert_array_equal(opened.labels, scan.labels)
+
+
+def test_every_file_that_a_scan_is_read_from_is_named(tmp_path, files):
+    """As is what would be read if it were there."""
+    files.write_scan(tmp_path)
+    row = ScanRow(SCENE, "train", "scannet", f"scans/{SCENE}")
+    named = scan_files(tmp_path, row)
+    there = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(there) == 5 and set(there) <= set(named)
+    assert tmp_path / "scans" / "scannetv2-labels.combined.tsv" in named
+    (tmp_path / "room.ply").touch()
+    assert scan_files(tmp_path, ScanRow("a", "train", "ply", "room.ply")) == [tmp_path / "room.ply"]
+    with pytest.raises(DatasetError, match="is of the unknown format 'obj'"):
+        scan_files(tmp_path, ScanRow("a", "train", "obj", "room.obj"))
 
 
 def test_without_annotation_labels_are_those_of_the_labelled_mesh(tmp_path, files):
