@@ -18,6 +18,8 @@ from training.engine.settings import ExperimentError, differences
 
 CONFIG = "config.yaml"
 COMMANDS = "commands.txt"
+_CHANGE_NOTHING = ("loading_threads", "loaders")
+"""Settings of the training with which a run may go on whatever they were."""
 
 
 class Settings(Protocol):
@@ -58,6 +60,8 @@ def check_folder(
 ) -> None:
     """Whether a folder is free for an experiment's run, or holds one with the same settings.
 
+    The number of threads that load may differ, as it changes no result.
+
     Args:
         folder: of the run.
         experiment: whose run it shall be.
@@ -70,13 +74,20 @@ def check_folder(
     if not path.exists():
         return
     # by way of the experiment, so that settings added since have their defaults
-    there, wanted = recorded_settings(path, read).to_mapping(), experiment.to_mapping()
+    there, wanted = map(_deciding, (recorded_settings(path, read), experiment))
     if there != wanted:
         begun = newest_checkpoint(folder / "checkpoints") is not None
         raise ExperimentError(
             f"{folder} holds a run with other settings ({differences(there, wanted)}); choose "
             f"another folder with --out{'' if begun else ', or remove it: it has no checkpoint'}"
         )
+
+
+def _deciding(experiment: Settings) -> dict[str, Any]:
+    mapping = experiment.to_mapping()
+    for name in _CHANGE_NOTHING:
+        mapping["training"].pop(name, None)
+    return mapping
 
 
 def claim_folder(folder: Path, experiment: Settings) -> None:
