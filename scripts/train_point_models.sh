@@ -21,23 +21,20 @@ prepare_rooms() { # DATASET NAME ROOMS SHARE-OF-VAL SEED
 for model in "$@"; do
   case $model in
     res16unet14a)
-      runs=(rooms_res16unet14a rooms_res16unet14a_second)
       prepare_rooms scannet rooms_scans 700 0.0572 21
       ;;
     pointweb)
-      runs=(rooms_pointweb)
       prepare_rooms s3dis rooms_s3dis 400 0.1 22
       ;;
     *) echo "there is no model '$model'; there are res16unet14a and pointweb" >&2 && exit 2 ;;
   esac
-  for run in "${runs[@]}"; do
-    "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
-      -m training points train "config/experiments/points/$run.yaml"
-  done
+  run=rooms_$model
+  "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
+    -m training points train "config/experiments/points/$run.yaml"
   # exported beside the model that is there, which goes only when the new one is whole
   new="runs/exported/rooms-$model"
   rm -rf "$new"
-  "$python" -m training points export "runs/${runs[-1]}" "$new"
+  "$python" -m training points export "runs/$run" "$new"
   mkdir -p point_models
   rm -rf "point_models/rooms-$model"
   mv "$new" point_models/

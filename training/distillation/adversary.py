@@ -17,13 +17,14 @@ from seg3d2d_ros.labels import LabelSpace
 from training.counted import counted
 from training.distillation.distillation_config import UnpairedConfig
 from training.distillation.feature_pool import FeaturePool
-from training.distillation.losses import ADVERSARIAL, LossSum, divisors
+from training.distillation.losses import ADVERSARIAL
 from training.distillation.pool_file import open_pool
 from training.distillation.pool_source import PoolSource
 from training.distillation.semantic_aware_adversarial_loss import (
     DiscriminatorAccuracy,
     SemanticAwareAdversarialLoss,
 )
+from training.engine.loss_sums import LossSum, divisors
 from training.engine.settings import ExperimentError
 from training.engine.workers import Workers
 from training.points.features.features_folder import PointFeatures

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.distillation.losses import LossSum
+from training.engine.loss_sums import LossSum
 
 DEPTH = "depth"
 """Name of the term among the losses of a run."""

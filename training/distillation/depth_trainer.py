@@ -15,13 +15,13 @@ from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
 from training.data.augmentation import UNCHANGED
 from training.data.batches import TrainingBatches
 from training.data.labelled_frames import JoinedFrames
-from training.distillation.combined_loss_trainer import CombinedLossTrainer, Terms
 from training.distillation.depth_batches import DepthBatches
 from training.distillation.depth_loss import DEPTH, log_depth_sum
 from training.distillation.depth_targets import MeasuredDepth
 from training.distillation.distillation_data import feature_grid
-from training.distillation.losses import LossSum
+from training.engine.loss_sums import LossSum, Terms
 from training.engine.settings import ExperimentError
+from training.engine.trainer import Trainer
 
 
 def depth_batches(
@@ -43,7 +43,7 @@ def depth_batches(
     return DepthBatches(frames, measured, feature_grid(network), **settings)
 
 
-class MultitaskTrainer(CombinedLossTrainer):
+class MultitaskTrainer(Trainer):
     """One run of a network that predicts depth beside classes (Section 4.1 ii).
 
     Raises:
@@ -84,7 +84,7 @@ class DepthTrainer(MultitaskTrainer):
 
     headline = "log_depth_error"
 
-    def _combined_loss(
+    def _loss(
         self, part: tuple[Tensor, ...], phase: tuple[int, int], divided_by: dict[str, float]
     ) -> Tensor:
         images, _, depth = (maps.to(self.device) for maps in part)

@@ -90,6 +90,8 @@ class StructuredConfig:
 
     Attributes:
         pixel_wise, pair_wise, holistic: weights of its terms, 10, 1 and 0.1 in its published code.
+            There the pixel-wise sum is divided by the cells of one image and not by the images, so
+            that its weight counts for each image of a device's batch; here all terms are means.
         patch: cells of the feature map along the side of a node of the pair-wise term.
         learning_rate: of the holistic term's critic (Adam).
     """

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from seg3d2d_ros.networks.distillation_branch import DistillationBranch, distillation_branch
 from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
 from training.distillation.adversary import Adversary, new_adversary
-from training.distillation.combined_loss_trainer import Terms
 from training.distillation.distillation_data import feature_grid, merged_statistics
 from training.distillation.distillation_monitor import DistillationMonitor
 from training.distillation.losses import ADVERSARIAL, PROJECTION, projection_sum
@@ -25,6 +24,7 @@ from training.distillation.paired_trainer import PairedTrainer
 from training.distillation.sanity_levels import sanity_levels
 from training.distillation.statistics_2d import statistics_2d
 from training.distillation.target_batches import check_crops
+from training.engine.loss_sums import Terms
 from training.engine.settings import ExperimentError
 from training.points.features.features_folder import ChannelStatistics
 

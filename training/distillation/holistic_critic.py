@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from training.distillation.losses import LossSum
 from training.distillation.structured_distillation import check_same_classes
+from training.engine.loss_sums import LossSum
 
 GRADIENT_PENALTY = 10.0
 """Weight of the gradient penalty, default of the published code."""

@@ -7,15 +7,15 @@ from __future__ import annotations
 import logging
 
 from training.data.batches import TrainingBatches
-from training.distillation.combined_loss_trainer import CombinedLossTrainer
 from training.distillation.distillation_data import feature_grid, open_projected_features
 from training.distillation.paired_batches import PairedBatches
 from training.engine.settings import ExperimentError
+from training.engine.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
 
-class PairedTrainer(CombinedLossTrainer):
+class PairedTrainer(Trainer):
     """One run whose batches have 3D features where the experiment names any.
 
     Raises:

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from training.distillation.class_tiles import class_tiles
 from training.distillation.distillation_config import CLASS_TREATMENTS
-from training.distillation.losses import LossSum
 from training.distillation.process_mean import mean_over_processes
+from training.engine.loss_sums import LossSum
 
 LAYERS = 6
 """Fully-connected layers of a discriminator, Section 3.3."""

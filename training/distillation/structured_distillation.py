@@ -15,13 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.distillation.losses import LossSum, check_projected, covered_rows
-
-STRUCTURED_WEIGHTS = {"pixel_wise": 10.0, "pair_wise": 1.0, "holistic": 0.1}
-"""Weights of the terms beside the segmentation loss, defaults of the published code.
-
-There the pixel-wise sum is divided by the cells of one image and not by the images, so that its
-weight counts for each image of a device's batch; here all terms are means."""
+from training.distillation.losses import check_projected, covered_rows
+from training.engine.loss_sums import LossSum
 
 
 def teacher_logits(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -14,15 +14,14 @@ from torch import Tensor, nn
 
 from seg3d2d_ros.networks.distillation_branch import distillation_branch
 from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
-from training.distillation.combined_loss_trainer import Terms
 from training.distillation.holistic_critic import HolisticCritic
-from training.distillation.losses import divisors
 from training.distillation.paired_trainer import PairedTrainer
 from training.distillation.structured_distillation import (
     pair_wise_sum,
     pixel_wise_sum,
     teacher_logits,
 )
+from training.engine.loss_sums import Terms, divisors
 from training.engine.settings import ExperimentError
 from training.points.features.features_folder import FeatureClassifier, PointFeatures
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.engine.run_config import RunConfig
@@ -70,25 +69,6 @@ def class_weights(frequencies: npt.NDArray[np.float64], exponent: float) -> Tens
     weights = np.maximum(frequencies, 1e-3) ** -exponent
     weights /= (weights * frequencies).sum() / frequencies.sum()
     return torch.tensor(weights, dtype=torch.float32)
-
-
-def parsing_loss(
-    logits: Tensor, labels: Tensor, *, weights: Tensor, unlabeled: int, smoothing: float
-) -> Tensor:
-    """Cross-entropy, a weighted mean over labelled pixels.
-
-    Args:
-        logits: [N, classes, H, W].
-        labels: [N, H, W]; ``unlabeled`` does not count.
-        weights: by class.
-        unlabeled: id of pixels without a class.
-        smoothing: label smoothing in [0, 1).
-    """
-    loss = F.cross_entropy(
-        logits, labels, weights, ignore_index=unlabeled, label_smoothing=smoothing, reduction="sum"
-    )
-    labelled = labels[labels != unlabeled]
-    return loss / weights[labelled].sum().clamp(min=1.0)
 
 
 class AveragedWeights:

@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from seg3d2d_ros.labels import LabelSpace
 from seg3d2d_ros.networks.distillation_branch import distillation_branch
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
+from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
 from seg3d2d_ros.networks.pyramid_pooling import PyramidPooling
 from seg3d2d_ros.networks.registry import aligns_corners, build_network, geometry
 from training.data.batches import TrainingBatches
@@ -26,11 +27,19 @@ from training.data.open_frames import open_frames
 from training.engine.components import input_spec, new_network, outputs_of, training_frames
 from training.engine.evaluation import evaluate
 from training.engine.experiment import Experiment, experiment_from_mapping
+from training.engine.loss_sums import (
+    SEGMENTATION,
+    LossSum,
+    Terms,
+    divisors,
+    segmentation_sum,
+    weight_of,
+    weighted_loss,
+)
 from training.engine.optimisation import (
     class_weights,
     new_optimiser,
     parameter_groups,
-    parsing_loss,
     polynomial,
 )
 from training.engine.predictor import NetworkPredictor
@@ -155,36 +164,75 @@ class Trainer(TrainingRun):
     def _schedule_factor(self) -> float:
         return polynomial(self.progress(), self.training.power)
 
-    def _train_step(self, images: Tensor, labels: Tensor) -> float:
+    def _counts(self, labels: Tensor, *targets: Tensor) -> dict[str, float]:
+        """How many terms a kind of training's further sums of a step have in this process, by name.
+
+        Args:
+            labels: int64 [N, H, W] of the whole step.
+            targets: what else batches have, of the whole step.
+        """
+        return {}
+
+    def _terms(self, outputs: ParsingOutputs, labels: Tensor, *targets: Tensor) -> Terms:
+        """Those further terms of a part of a step, the same in all processes.
+
+        Args:
+            outputs: of the network.
+            labels: int64 [N, H, W] of the part, on the device.
+            targets: what else batches have, likewise.
+        """
+        return {}
+
+    def _end_step(self) -> None:
+        """What else a step does, when the network has learnt."""
+
+    def _train_step(self, images: Tensor, labels: Tensor, *targets: Tensor) -> float:
+        """Learn from a step's batch.
+
+        Sums are divided by counts of all processes and of all parts of the step, so that gradients
+        are those of one batch, however it is spread.
+        """
         self._begin_step()
         phase = self._phase()
-        parts = self.training.accumulate
-        return self._descend(
-            self._loss(some, truth, phase) / parts
-            for some, truth in zip(images.chunk(parts), labels.chunk(parts), strict=True)
+        truth = self._truth(labels, phase)
+        weights = self.weights.cpu()
+        counts = {SEGMENTATION: float(weight_of(truth, self.label_space.unlabeled, weights))}
+        counts |= self._counts(labels, *targets)
+        reduction = self.experiment.distillation.reduction
+        divided_by = divisors(counts, reduction, self.workers.mean)
+        parts = [maps.chunk(self.training.accumulate) for maps in (images, labels, *targets)]
+        loss = self._descend(
+            self._loss(part, phase, divided_by) for part in zip(*parts, strict=True)
         )
+        if not self._skipped:  # as fp16 skips steps whose gradient is no finite number
+            self._end_step()
+        return loss
 
     def _phase(self) -> tuple[int, int]:
         row, column = np.random.default_rng([self.training.seed, 2, self.step]).integers(0, 2, 2)
         return int(row), int(column)
 
-    def _loss(self, images: Tensor, labels: Tensor, phase: tuple[int, int]) -> Tensor:
+    def _loss(
+        self, part: tuple[Tensor, ...], phase: tuple[int, int], divided_by: dict[str, float]
+    ) -> Tensor:
+        images, labels, *targets = (maps.to(self.device) for maps in part)
         with self._autocast():
-            outputs = self.graph.outputs(images.to(self.device))
-        labels = labels.to(self.device)
-        loss = self._parsing_loss(outputs.logits, labels, phase)
+            outputs = self.graph.outputs(images)
+        terms = {SEGMENTATION: (self._segmentation_sum(outputs.logits, labels, phase), 1.0)}
+        loss = weighted_loss(terms | self._terms(outputs, labels, *targets), divided_by)
         if outputs.auxiliary is not None:
-            auxiliary = self._parsing_loss(outputs.auxiliary, labels, phase)
-            loss = loss + self.training.auxiliary_weight * auxiliary
+            auxiliary = self._segmentation_sum(outputs.auxiliary, labels, phase)
+            weighted = {SEGMENTATION: (auxiliary, self.training.auxiliary_weight)}
+            loss = loss + weighted_loss(weighted, divided_by)
         return loss
 
-    def _parsing_loss(self, logits: Tensor, labels: Tensor, phase: tuple[int, int]) -> Tensor:
-        return parsing_loss(
+    def _segmentation_sum(self, logits: Tensor, labels: Tensor, phase: tuple[int, int]) -> LossSum:
+        return segmentation_sum(
             self._pixels(logits, labels),
             self._truth(labels, phase),
-            weights=self.weights,
-            unlabeled=self.label_space.unlabeled,
-            smoothing=self.training.label_smoothing,
+            self.label_space.unlabeled,
+            self.weights,
+            self.training.label_smoothing,
         )
 
     def _pixels(self, logits: Tensor, labels: Tensor) -> Tensor:

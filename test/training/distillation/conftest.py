@@ -169,6 +169,34 @@ def paired_rooms(tmp_path_factory, repository):
     return PairedRooms(root, root / "visible_points", features)
 
 
+@pytest.fixture
+def experiment(paired_rooms):
+    """Mapping of an experiment on them that trains in a second, of a student without a branch."""
+    return {
+        "name": "tiny",
+        "label_space": str(paired_rooms.root / "label_space.yaml"),
+        "data": {"root": str(paired_rooms.root)},
+        "network": {
+            "name": "efficientnet_lite_fpn",
+            "config": {"width": 8},
+            "imagenet": False,
+        },
+        "input": {"height": 96, "width": 128},
+        "training": {
+            "steps": 4,
+            "batch": 2,
+            "crop": [64, 96],
+            "warmup": 2,
+            "threads": 1,
+            "precision": "fp32",
+            "log_every": 1,
+            "checkpoint_every": 2,
+            "evaluate_every": 0,
+        },
+        "distillation": {},
+    }
+
+
 def _frame(folder, k, camera, number, split):
     """A frame of a camera that has moved a little; a row of the manifest."""
     shift = 0.05 * k

@@ -20,30 +20,11 @@ STUDENT = "efficientnet_lite_fpn"
 
 
 @pytest.fixture
-def experiment(paired_rooms):
-    return {
-        "name": "tiny",
-        "label_space": str(paired_rooms.root / "label_space.yaml"),
-        "data": {"root": str(paired_rooms.root)},
-        "network": {
-            "name": "depth_multitask",
-            "config": {"network": STUDENT, "config": {"width": 8}, "hidden": 8, "width": 8},
-            "imagenet": False,
-        },
-        "input": {"height": 96, "width": 128},
-        "training": {
-            "steps": 4,
-            "batch": 2,
-            "crop": [64, 96],
-            "warmup": 2,
-            "threads": 1,
-            "precision": "fp32",
-            "log_every": 1,
-            "checkpoint_every": 2,
-            "evaluate_every": 0,
-        },
-        "distillation": {"depth": {"weight": 0.5}},
-    }
+def experiment(experiment):
+    config = {"network": STUDENT, "config": {"width": 8}, "hidden": 8, "width": 8}
+    experiment["network"] |= {"name": "depth_multitask", "config": config}
+    experiment["distillation"] = {"depth": {"weight": 0.5}}
+    return experiment
 
 
 @pytest.fixture

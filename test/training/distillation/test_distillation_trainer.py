@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
@@ -20,30 +25,10 @@ BRANCH = {"feature_width": 6, "hidden": 16, "width_2d": 12}
 
 
 @pytest.fixture
-def experiment(paired_rooms):
-    return {
-        "name": "tiny",
-        "label_space": str(paired_rooms.root / "label_space.yaml"),
-        "data": {"root": str(paired_rooms.root)},
-        "network": {
-            "name": "efficientnet_lite_fpn",
-            "config": {"width": 8, "branch": BRANCH},
-            "imagenet": False,
-        },
-        "input": {"height": 96, "width": 128},
-        "training": {
-            "steps": 4,
-            "batch": 2,
-            "crop": [64, 96],
-            "warmup": 2,
-            "threads": 1,
-            "precision": "fp32",
-            "log_every": 1,
-            "checkpoint_every": 2,
-            "evaluate_every": 0,
-        },
-        "distillation": {"features": [str(paired_rooms.features)]},
-    }
+def experiment(experiment, paired_rooms):
+    experiment["network"]["config"]["branch"] = BRANCH
+    experiment["distillation"] = {"features": [str(paired_rooms.features)]}
+    return experiment
 
 
 @pytest.fixture
@@ -281,8 +266,6 @@ run.workers.part()
 
 
 def test_two_processes_train_one_network(experiment, paired_rooms, tmp_path, torchrun):
-    import yaml
-
     experiment["distillation"]["unpaired"] = {
         "scans": [str(paired_rooms.root)],
         "features": [str(paired_rooms.features)],
@@ -302,3 +285,51 @@ def test_two_processes_train_one_network(experiment, paired_rooms, tmp_path, tor
     # only the leading one reads the scenes of the pool
     assert len(read) == 2 and none == []
     assert (tmp_path / "run" / "feature_pool_0.npz").is_file()
+
+
+ONE_STEP = """
+import sys, torch, yaml
+from pathlib import Path
+from training.engine.experiment import experiment_from_mapping
+from training.kinds_of_training import trainer_of
+folder, batch = Path(sys.argv[1]), int(sys.argv[2])
+mapping = yaml.safe_load((folder / "experiment.yaml").read_text())
+mapping["training"]["batch"] = batch
+experiment = experiment_from_mapping(mapping)
+run = trainer_of(experiment)(experiment, folder / f"run{batch}", show_progress=False)
+run.graph.compute_in(torch.float64)
+run.averaged.update = lambda *args: None
+for module in run.network.modules():
+    if isinstance(module, torch.nn.BatchNorm2d):  # of which each process has its own
+        module.eval()
+        module.train = lambda mode, module=module: module
+images, labels, *targets = run.batches.at(0)
+if not run.workers.rank:
+    labels[0, 8:] = 255  # processes have unlike many labelled pixels
+run._train_step(images, labels, *targets)
+gradients = {name: p.grad for name, p in run.network.named_parameters()}
+torch.save(gradients, folder / f"gradients{batch}.pt")
+run.workers.part()
+"""
+
+
+@pytest.mark.parametrize("kind", ["distillation", "labels alone"])
+def test_two_processes_take_the_step_of_the_joined_batch(
+    experiment, repository, tmp_path, torchrun, kind
+):
+    """The method and its baseline alike."""
+    experiment["training"] |= {"clip": 1e9}
+    experiment["network"]["config"] |= {"dropout": 0.0}
+    if kind == "labels alone":
+        experiment["distillation"] = {}
+        del experiment["network"]["config"]["branch"]
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    (tmp_path / "program.py").write_text(ONE_STEP)
+    done = torchrun(str(tmp_path / "program.py"), str(tmp_path), "2")
+    assert done.returncode == 0, done.stderr
+    command = [sys.executable, str(tmp_path / "program.py"), str(tmp_path), "4"]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    subprocess.run(command, env=environment, check=True)
+    two, one = (torch.load(tmp_path / f"gradients{batch}.pt") for batch in (2, 4))
+    for name, gradient in one.items():
+        torch.testing.assert_close(two[name], gradient, rtol=1e-4, atol=1e-9, msg=name)

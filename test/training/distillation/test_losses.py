@@ -10,14 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.distillation.losses import (  # noqa: E402
-    PROJECTION,
-    PUBLISHED_WEIGHTS,
+from training.distillation.losses import PROJECTION, projection_sum  # noqa: E402
+from training.engine.loss_sums import (  # noqa: E402
     SEGMENTATION,
     LossSum,
-    combined_loss,
     divisors,
-    projection_sum,
     segmentation_sum,
     weighted_loss,
 )
@@ -64,23 +61,6 @@ def equation_2(logits, labels):
     return total, count
 
 
-def test_segmentation_sum_is_equation_2(batch):
-    found = segmentation_sum(batch["logits"], batch["labels"], UNLABELED)
-    total, count = equation_2(batch["logits"].double(), batch["labels"])
-    assert float(found.total) == pytest.approx(total, rel=1e-5)
-    assert int(found.count) == count > 0
-    assert found.mean == pytest.approx(total / count, rel=1e-5)
-
-
-def test_segmentation_sum_keeps_one_map_for_its_gradient(batch):
-    logits = batch["logits"].half().requires_grad_()
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
-        segmentation_sum(logits, batch["labels"], UNLABELED)
-    sizes = {t.data_ptr(): t.numel() for t in kept if t.is_floating_point()}
-    assert sum(sizes.values()) <= logits.numel() + 2
-
-
 def test_projection_sum_is_equation_1_with_its_gradient(batch):
     simulated = batch["simulated"].requires_grad_()
     features = batch["features"].requires_grad_()
@@ -124,19 +104,24 @@ def test_features_of_another_width_and_masks_that_do_not_fit_are_refused(batch):
             projection_sum(batch["simulated"], batch["features"], covered)
 
 
+def combined(terms, reduction, average_over_processes):
+    counts = {name: part.count for name, (part, _) in terms.items()}
+    return weighted_loss(terms, divisors(counts, reduction, average_over_processes))
+
+
 def terms_of(batch):
     return {
         SEGMENTATION: (segmentation_sum(batch["logits"], batch["labels"], UNLABELED), 1.0),
         PROJECTION: (
             projection_sum(batch["simulated"], batch["features"], batch["covered"]),
-            PUBLISHED_WEIGHTS[PROJECTION],
+            0.03,
         ),
     }
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_combined_loss_is_the_weighted_sum_of_means_or_of_sums_over_valid_pixels(batch, reduction):
-    found = combined_loss(terms_of(batch), reduction, alone)
+    found = combined(terms_of(batch), reduction, alone)
     segmentation, valid = equation_2(batch["logits"].double(), batch["labels"])
     projection, covered = equation_1(
         batch["simulated"].double(), batch["features"], batch["covered"]
@@ -152,7 +137,7 @@ def test_without_a_covered_cell_the_loss_is_that_of_segmentation(batch, reductio
     batch["covered"][:] = False
     simulated = batch["simulated"].requires_grad_()
     logits = batch["logits"].requires_grad_()
-    loss = combined_loss(terms_of(batch), reduction, alone)
+    loss = combined(terms_of(batch), reduction, alone)
     loss.backward()
     total, count = equation_2(logits.detach().double(), batch["labels"])
     assert float(loss.detach()) == pytest.approx(total / count, rel=1e-5)
@@ -163,14 +148,14 @@ def test_without_a_covered_cell_the_loss_is_that_of_segmentation(batch, reductio
 def test_without_a_valid_pixel_means_are_of_the_rest_and_sums_are_0(batch):
     batch["labels"][:] = UNLABELED
     logits, simulated = batch["logits"].requires_grad_(), batch["simulated"].requires_grad_()
-    mean = combined_loss(terms_of(batch), "mean", alone)
+    mean = combined(terms_of(batch), "mean", alone)
     projection, covered = equation_1(simulated.detach(), batch["features"], batch["covered"])
     assert float(mean.detach()) == pytest.approx(0.03 * float(projection) / covered, rel=1e-5)
     mean.backward()
     assert torch.equal(logits.grad, torch.zeros_like(logits))
     assert simulated.grad.abs().sum() > 0
     simulated.grad = None
-    combined_loss(terms_of(batch), "sum", alone).backward()
+    combined(terms_of(batch), "sum", alone).backward()
     assert torch.equal(simulated.grad, torch.zeros_like(simulated))
 
 
@@ -184,7 +169,7 @@ def test_averaged_gradients_of_parts_of_other_coverage_are_those_of_the_batch(
     names = ("logits", "simulated")
     for name in names:
         batch[name].requires_grad_()
-    combined_loss(terms_of(batch), reduction, alone).backward()
+    combined(terms_of(batch), reduction, alone).backward()
     expected = {name: batch[name].grad.clone() for name in names}
     assert expected["simulated"].abs().sum() > 0
     halves = [{name: value[part] for name, value in batch.items()} for part in ([0], [1, 2])]
@@ -196,7 +181,7 @@ def test_averaged_gradients_of_parts_of_other_coverage_are_those_of_the_batch(
     for each in terms:
         called = iter(zip(*counts, strict=True))
         # what all processes have to say at the same call
-        loss = combined_loss(each, reduction, lambda _, c=called: sum(next(c)) / 2)
+        loss = combined(each, reduction, lambda _, c=called: sum(next(c)) / 2)
         (loss / 2).backward()
     for name in names:
         torch.testing.assert_close(batch[name].grad, expected[name])
@@ -204,7 +189,7 @@ def test_averaged_gradients_of_parts_of_other_coverage_are_those_of_the_batch(
 
 def test_a_batch_taken_in_parts_has_the_gradient_of_the_whole(batch):
     simulated = batch["simulated"].requires_grad_()
-    combined_loss(terms_of(batch), "mean", alone).backward()
+    combined(terms_of(batch), "mean", alone).backward()
     expected, simulated.grad = simulated.grad, None
     terms = [terms_of({name: v[k : k + 1] for name, v in batch.items()}) for k in range(3)]
     counts = {name: sum(each[name][0].count for each in terms) for name in terms[0]}
@@ -216,17 +201,17 @@ def test_a_batch_taken_in_parts_has_the_gradient_of_the_whole(batch):
 
 def test_unknown_reductions_and_sums_without_pixels_are_refused(batch):
     terms = terms_of(batch)
-    with pytest.raises(ValueError, match="must be of mean, sum"):
-        combined_loss(terms, "average", alone)
+    with pytest.raises(ValueError, match="must be mean or sum"):
+        combined(terms, "average", alone)
     del terms[SEGMENTATION]
     with pytest.raises(ValueError, match="valid pixels of the term 'segmentation'"):
-        combined_loss(terms, "sum", alone)
-    assert combined_loss(terms, "mean", alone) > 0
+        combined(terms, "sum", alone)
+    assert combined(terms, "mean", alone) > 0
 
 
 def test_a_weight_of_0_leaves_gradients_of_0(batch):
     simulated = batch["simulated"].requires_grad_()
     part = projection_sum(simulated, batch["features"], batch["covered"])
-    combined_loss({PROJECTION: (part, 0.0)}, "mean", alone).backward()
+    combined({PROJECTION: (part, 0.0)}, "mean", alone).backward()
     assert torch.equal(simulated.grad, torch.zeros_like(simulated))
     assert isinstance(part, LossSum)

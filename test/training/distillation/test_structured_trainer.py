@@ -21,33 +21,12 @@ from training.kinds_of_training import trainer_of  # noqa: E402
 
 
 @pytest.fixture
-def experiment(paired_rooms):
-    return {
-        "name": "tiny",
-        "label_space": str(paired_rooms.root / "label_space.yaml"),
-        "data": {"root": str(paired_rooms.root)},
-        "network": {
-            "name": "efficientnet_lite_fpn",
-            "config": {"width": 8},
-            "imagenet": False,
-        },
-        "input": {"height": 96, "width": 128},
-        "training": {
-            "steps": 4,
-            "batch": 2,
-            "crop": [64, 96],
-            "warmup": 2,
-            "threads": 1,
-            "precision": "fp32",
-            "log_every": 1,
-            "checkpoint_every": 2,
-            "evaluate_every": 0,
-        },
-        "distillation": {
-            "features": [str(paired_rooms.features)],
-            "structured": {"pixel_wise": 10.0, "pair_wise": 1.0, "holistic": 0.1, "patch": 4},
-        },
+def experiment(experiment, paired_rooms):
+    experiment["distillation"] = {
+        "features": [str(paired_rooms.features)],
+        "structured": {"pixel_wise": 10.0, "pair_wise": 1.0, "holistic": 0.1, "patch": 4},
     }
+    return experiment
 
 
 def trainer(mapping, folder):

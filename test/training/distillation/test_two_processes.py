@@ -13,9 +13,10 @@ GRADIENTS = """
 import torch
 from torch import nn
 from training.distillation.holistic_critic import HolisticCritic
-from training.distillation.losses import combined_loss, projection_sum, segmentation_sum
+from training.distillation.losses import projection_sum
 from training.distillation.semantic_aware_adversarial_loss import SemanticAwareAdversarialLoss
 from training.distillation.structured_distillation import pair_wise_sum, pixel_wise_sum
+from training.engine.loss_sums import divisors, segmentation_sum, weighted_loss
 from training.engine.workers import Workers
 
 workers = Workers("cpu")
@@ -68,7 +69,9 @@ def gradients(terms_of, modules, some, treatment, real_some, reduction, average)
     parameters = [p for module in modules for p in module.parameters()]
     for p in parameters:
         p.grad = None
-    combined_loss(terms_of(some, treatment, real_some), reduction, average).backward()
+    terms = terms_of(some, treatment, real_some)
+    counts = {name: each.count for name, (each, _) in terms.items()}
+    weighted_loss(terms, divisors(counts, reduction, average)).backward()
     if some != slice(0, 4):
         workers.average_gradients(parameters)
     return [p.grad.clone() for p in parameters]

@@ -1,6 +1,6 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Loss, schedule and averaging against their formulas."""
+"""Schedule, class weights and averaging against their formulas."""
 
 from __future__ import annotations
 
@@ -15,39 +15,9 @@ from training.engine.optimisation import (  # noqa: E402
     class_weights,
     new_optimiser,
     parameter_groups,
-    parsing_loss,
     polynomial,
     warm_up,
 )
-
-
-def test_loss_is_the_weighted_mean_over_labelled_pixels():
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 3, 8, 8, generator=generator)
-    labels = torch.randint(0, 3, (2, 8, 8), generator=generator)
-    labels[:, :, ::3] = 255
-    weights = torch.tensor([0.5, 1.0, 3.0])
-    loss = parsing_loss(logits, labels, weights=weights, unlabeled=255, smoothing=0.0)
-    total = weight = 0.0
-    for n in range(2):
-        for y in range(8):
-            for x in range(8):
-                truth = int(labels[n, y, x])
-                if truth == 255:
-                    continue
-                values = np.exp(logits[n, :, y, x].double().numpy())
-                total -= float(weights[truth]) * np.log(values[truth] / values.sum())
-                weight += float(weights[truth])
-    assert float(loss) == pytest.approx(total / weight, rel=1e-5)
-
-
-def test_loss_without_any_label_is_zero():
-    labels = torch.full((1, 4, 4), 255)
-    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
-    loss = parsing_loss(logits, labels, weights=torch.ones(3), unlabeled=255, smoothing=0.1)
-    loss.backward()
-    assert float(loss.detach()) == 0.0
-    assert not logits.grad.any()
 
 
 def test_class_weights():

@@ -80,24 +80,27 @@ def test_time_ends_a_run(experiment, tmp_path):
     assert run.run()["steps"] == run.step == 1
 
 
-def test_accumulated_gradients_are_the_mean_of_those_of_the_parts(
-    experiment, tmp_path, monkeypatch
-):
+def test_parts_of_a_step_count_by_their_labelled_pixels(experiment, tmp_path):
     experiment["training"] |= {"accumulate": 3, "precision": "fp32", "clip": 1e9}
     experiment["network"]["config"]["dropout"] = 0.0
     run = trainer(experiment, tmp_path / "run")
     images, labels = run.batches.at(0)
     assert len(images) == 6
-    # the same pixels under each half-size one, which are otherwise drawn
-    loss = run._loss
-    monkeypatch.setattr(run, "_loss", lambda some, truth, phase: loss(some, truth, (0, 0)))
+    labels[:2, 8:] = 255
     run.network.train()
     expected = [torch.zeros_like(parameter) for parameter in run.network.parameters()]
+    row, column = run._phase()
+    weights = run.weights[labels[:, row::2, column::2].clamp(max=len(run.weights) - 1)]
+    weights[labels[:, row::2, column::2] == 255] = 0.0
+    of_parts = [float(weights[2 * k : 2 * k + 2].sum()) for k in range(3)]
+    assert of_parts[0] < 0.5 * of_parts[1]
     for k in range(3):
+        some = images[2 * k : 2 * k + 2], labels[2 * k : 2 * k + 2]
         run.network.zero_grad()
-        loss(images[2 * k : 2 * k + 2], labels[2 * k : 2 * k + 2], (0, 0)).backward()
+        # a part's mean
+        run._loss(some, (row, column), {"segmentation": of_parts[k]}).backward()
         for total, parameter in zip(expected, run.network.parameters(), strict=True):
-            total.add_(parameter.grad / 3)
+            total.add_(parameter.grad * of_parts[k] / sum(of_parts))
     run._train_step(images, labels)
     for parameter, total in zip(run.network.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, total, rtol=1e-3, atol=1e-5)

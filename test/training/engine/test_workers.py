@@ -22,6 +22,7 @@ GRADIENTS = """
 import json, sys, torch
 from training.engine.workers import Workers
 workers = Workers("cpu")
+torch.set_default_dtype(torch.float64)  # as terms of either sign may cancel out
 network = torch.nn.Linear(3, 2)
 workers.same_start(network.state_dict().values())
 data = torch.arange(24.0).reshape(8, 3)

@@ -48,11 +48,6 @@ def test_every_shipped_experiment_trains_two_steps(path, prepared, tmp_path, rep
         "training.threads=1",
         "training.evaluate_every=0",
     ]
-    if shipped.network.start_from:
-        first = path.with_name(f"{Path(shipped.network.start_from).name}.yaml")
-        experiment = load_point_experiment(first, [*overrides, *small])
-        PointTrainer(experiment, tmp_path / "first", show_progress=False)._save()
-        small = [*small, f"network.start_from={tmp_path / 'first'}"]
     experiment = load_point_experiment(path, [*overrides, *small])
     run = PointTrainer(experiment, tmp_path / "run", show_progress=False)
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
