@@ -40,7 +40,7 @@ class TrainingBatches:
         rank: number of this process among those that train together.
         workers: how many they are; each takes its own part of a step's samples.
         unlabeled: id of pixels without a class.
-        loading_threads: that make the samples of the steps to come.
+        loaders: that make the samples of the steps to come.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TrainingBatches:
         early_steps: int = 0,
         rank: int = 0,
         workers: int = 1,
-        loading_threads: int = 1,
+        loaders: int = 1,
     ) -> None:
         self.dataset = dataset
         self.batch = batch
@@ -68,7 +68,7 @@ class TrainingBatches:
         self.early_steps = early_steps
         self.rank = rank
         self.workers = workers
-        self.loading_threads = loading_threads
+        self.loaders = loaders
 
     def _frame_index(self, sample: int) -> int:
         epoch, position = divmod(sample, len(self.dataset))
@@ -115,8 +115,8 @@ class TrainingBatches:
 
         At least one step ahead, and as many as give each thread a sample.
         """
-        ahead = max(1, math.ceil(self.loading_threads / self.batch))
-        loading = ThreadPoolExecutor(self.loading_threads, "loading")
+        ahead = max(1, math.ceil(self.loaders / self.batch))
+        loading = ThreadPoolExecutor(self.loaders, "loading")
         # waits for samples, which the others shall not
         joining = ThreadPoolExecutor(1, "joining")
         coming: deque[Future[tuple[Tensor, ...]]] = deque()

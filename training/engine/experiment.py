@@ -12,7 +12,7 @@ from typing import Any
 
 from training.data.augmentation import AugmentationConfig
 from training.distillation.distillation_config import DistillationConfig
-from training.engine.run_config import MOST_THREADS, RunConfig
+from training.engine.run_config import RunConfig
 from training.engine.settings import ExperimentError, build_section, plain, read_settings
 
 
@@ -80,8 +80,6 @@ class TrainingConfig(RunConfig):
         loss_size: ``half``, the cross-entropy at half the image's size, or ``full``. Networks whose
             corners are aligned take ``full``.
         decay: ``kernels``, weights of more than one dimension decay, or ``all``.
-        loading_threads: of each process, that read and augment the images of the steps to come;
-            their number changes no result. A GPU may need some eight.
         sync_batch_norm: whether batch norms take the statistics of all processes (on CUDA devices).
         evaluate_frames: evenly spaced val frames used during the run; the end uses all.
 
@@ -107,14 +105,12 @@ class TrainingConfig(RunConfig):
     auxiliary_weight: float = 0.4
     loss_size: str = "half"
     decay: str = "kernels"
-    loading_threads: int = 1
     sync_batch_norm: bool = False
     evaluate_frames: int = 64
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._above_0("evaluate_frames", "loading_threads")
-        self._at_most(MOST_THREADS, "loading_threads")
+        self._above_0("evaluate_frames")
         self._not_below_0("steps", "epochs", "early_steps", "encoder_rate", "auxiliary_weight")
         self._one_of("loss_size", ("half", "full"))
         self._one_of("decay", ("kernels", "all"))

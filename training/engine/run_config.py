@@ -37,6 +37,7 @@ class RunConfig:
         label_smoothing: of the cross-entropy.
         precision: fp32, bf16 or fp16 (autocast; fp16, with scaled gradients, on CUDA only).
         threads: of PyTorch; 0 leaves them as they are.
+        loaders: threads that make batches ahead; their number changes no result.
         seed: of all chance.
         log_every: steps between TensorBoard scalars.
         checkpoint_every: steps between checkpoints.
@@ -62,6 +63,7 @@ class RunConfig:
     label_smoothing: float = 0.0
     precision: str
     threads: int = 0
+    loaders: int = 1
     seed: int = 0
     log_every: int = 20
     checkpoint_every: int = 500
@@ -71,10 +73,10 @@ class RunConfig:
     def __post_init__(self) -> None:
         self._one_of("precision", PRECISIONS)
         self._one_of("optimiser", OPTIMISERS)
-        self._above_0("batch", "accumulate", "log_every", "checkpoint_every", "keep")
+        self._above_0("batch", "accumulate", "loaders", "log_every", "checkpoint_every", "keep")
         self._not_below_0("max_minutes", "weight_decay", "warmup", "power", "class_balance")
         self._not_below_0("threads", "seed", "evaluate_every")
-        self._at_most(MOST_THREADS, "threads")
+        self._at_most(MOST_THREADS, "threads", "loaders")
         self._at_most(_LARGEST_SEED, "seed")
         self._above_0("learning_rate")
         if not self.clip > 0:  # infinite means none

@@ -18,7 +18,7 @@ from training.engine.settings import ExperimentError, differences
 
 CONFIG = "config.yaml"
 COMMANDS = "commands.txt"
-_CHANGE_NOTHING = ("loading_threads", "loaders")
+_CHANGE_NOTHING = ("loaders",)
 """Settings of the training with which a run may go on whatever they were."""
 
 

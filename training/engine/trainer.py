@@ -74,7 +74,7 @@ class Trainer(TrainingRun):
         super().__init__(config, folder, device, show_progress)
         self.experiment = experiment
         self.training = config
-        if config.threads or config.loading_threads > 1:
+        if config.threads or config.loaders > 1:
             cv2.setNumThreads(1)  # its operations are not divided further
         self.label_space = LabelSpace.load(experiment.label_space)
         data = experiment.data
@@ -128,7 +128,7 @@ class Trainer(TrainingRun):
             "unlabeled": self.label_space.unlabeled,
             "rank": self.workers.rank,
             "workers": self.workers.count,
-            "loading_threads": config.loading_threads,
+            "loaders": config.loaders,
         }
 
     def _new_batches(self) -> TrainingBatches:

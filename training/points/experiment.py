@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.engine.run_config import MOST_THREADS, RunConfig
+from training.engine.run_config import RunConfig
 from training.engine.settings import ExperimentError, build_section, plain, read_settings
 from training.points.augmentation import PointAugmentationConfig
 from training.points.networks.registry import build_sampling
@@ -82,7 +82,6 @@ class PointTrainingConfig(RunConfig):
             `step_epochs` epochs).
         step_epochs: of step.
         step_factor: of step.
-        loaders: threads that make batches ahead; their number changes no result.
         evaluate_scenes: evenly spaced val scenes used during the run; the end uses all.
 
     Raises:
@@ -104,7 +103,6 @@ class PointTrainingConfig(RunConfig):
     ema: float = 0.0
     class_balance: float = 0.0
     precision: str = "fp32"
-    loaders: int = 1
     evaluate_scenes: int = 32
 
     def __post_init__(self) -> None:
@@ -115,8 +113,7 @@ class PointTrainingConfig(RunConfig):
                 f"training.steps is {self.steps} and training.epochs {self.epochs}; one of them "
                 "must be above 0 and the other 0"
             )
-        self._above_0("loaders", "step_epochs", "step_factor", "evaluate_scenes")
-        self._at_most(MOST_THREADS, "loaders")
+        self._above_0("step_epochs", "step_factor", "evaluate_scenes")
         if not 0 <= self.dampening <= 1:
             raise self._impossible("dampening", "from 0 to 1")
 

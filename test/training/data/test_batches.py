@@ -94,7 +94,7 @@ def noise_batches(frames, **changes):
 def test_batches_are_the_same_for_any_number_of_threads(threads):
     alone = noise_batches(Noise())
     frames = Noise()
-    several = noise_batches(frames, loading_threads=threads)
+    several = noise_batches(frames, loaders=threads)
     steps = 0
     for step, found in zip(range(2, 16), several.iterate(2, 16), strict=True):
         for one, other in zip(found, alone.at(step), strict=True):
@@ -107,7 +107,7 @@ def test_batches_are_the_same_for_any_number_of_threads(threads):
 @pytest.mark.parametrize(("threads", "ahead"), [(1, 1), (3, 1), (7, 3)])
 def test_a_few_steps_are_made_ahead_and_no_more(threads, ahead):
     frames = Noise()
-    stream = noise_batches(frames, loading_threads=threads).iterate(0, 1000)
+    stream = noise_batches(frames, loaders=threads).iterate(0, 1000)
     next(stream)
     for _ in range(1000):
         if len(frames.begun) == 3 * (1 + ahead) and not frames.running:
@@ -123,7 +123,7 @@ def test_a_sample_that_can_not_be_made_ends_its_step_with_its_reason(threads):
     alone = noise_batches(Noise())
     order = [alone._frame_index(number) for number in range(40)]
     frames = Noise(broken=[order[3 * 4 + 2], order[3 * 4 + 1]])
-    stream = noise_batches(frames, loading_threads=threads).iterate(0, 1000)
+    stream = noise_batches(frames, loaders=threads).iterate(0, 1000)
     seen = 0
     with pytest.raises(DatasetError, match=f"frame {order[3 * 4 + 1]} is broken"):
         for _ in stream:

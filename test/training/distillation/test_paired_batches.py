@@ -143,7 +143,7 @@ def test_features_are_the_same_for_any_number_of_threads(frames, paired_rooms):
     streams = []
     for threads in (1, 6):
         opened = ProjectedFeatures(PointFeatures(paired_rooms.features), paired_rooms.visible)
-        several = batches(frames, opened, grid, config, loading_threads=threads)
+        several = batches(frames, opened, grid, config, loaders=threads)
         streams.append(several.iterate(0, 12))
     for one, other in zip(*streams, strict=True):
         assert one[3].any()

@@ -68,8 +68,8 @@ def test_frames_whose_features_are_no_numbers_are_counted_beside_the_coverage(st
 
 
 def test_where_none_are_left_out_that_is_shown(start, paired_rooms):
-    run = start(paired_rooms.features, loading_threads=3)
-    assert run.batches.loading_threads == 3
+    run = start(paired_rooms.features, loaders=3)
+    assert run.batches.loaders == 3
     batch = next(run._batches(0, 1))
     assert all(one.equal(other) for one, other in zip(batch, run.batches.at(0), strict=True))
     run._train_step(*batch)

@@ -51,7 +51,7 @@ def spoilt(paired_rooms, tmp_path):
 
 
 def batches(frames, projected, threads=1):
-    settings = {"batch": 2, "seed": 3, "unlabeled": 255, "loading_threads": threads}
+    settings = {"batch": 2, "seed": 3, "unlabeled": 255, "loaders": threads}
     settings |= {"crop": (97, 129), "config": AugmentationConfig()}
     grid = FeatureGrid.aligned_corners(8)
     return PairedBatches(JoinedFrames([frames]), [projected], grid, **settings)

@@ -70,7 +70,7 @@ def test_the_published_recipe(name):
     assert training.learning_rate * training.encoder_rate == pytest.approx(0.01)
     assert training.encoder_rate == 0.1 and training.power == 0.9 and training.warmup == 0
     assert training.crop == (473, 473) and training.batch * 4 == 16
-    assert training.loading_threads == 8
+    assert training.loaders == 8
     assert training.epochs == {"scannet": 50, "s3dis": 20, "nyu20": 300}[name.split("_")[0]]
 
 

@@ -62,15 +62,15 @@ def test_damaged_settings_are_named_with_their_file(experiment, tmp_path, conten
         check_folder(tmp_path, experiment_from_mapping(experiment), experiment_from_mapping)
 
 
-def test_a_run_goes_on_with_another_number_of_loading_threads(experiment, tmp_path):
+def test_a_run_goes_on_with_another_number_of_loaders(experiment, tmp_path):
     claim_folder(tmp_path, experiment_from_mapping(experiment))
     content = (tmp_path / "config.yaml").read_bytes()
-    experiment["training"]["loading_threads"] = 8
+    experiment["training"]["loaders"] = 8
     other = experiment_from_mapping(experiment)
     check_folder(tmp_path, other, experiment_from_mapping)
     claim_folder(tmp_path, other)
     assert (tmp_path / "config.yaml").read_bytes() == content
-    assert other.training.loading_threads == 8
+    assert other.training.loaders == 8
     experiment["training"]["batch"] = 3
     with pytest.raises(ExperimentError, match=r"other settings \(training.batch\)"):
         check_folder(tmp_path, experiment_from_mapping(experiment), experiment_from_mapping)
