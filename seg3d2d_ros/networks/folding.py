@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from seg3d2d_ros.networks.dimension_norm import DimensionNorm
 from seg3d2d_ros.networks.distillation_branch import DistillationBranch
 
-
 _EPS = 1e-5
 """Of batch norm, the least that all runtimes take."""
 

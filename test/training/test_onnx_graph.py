@@ -127,7 +127,6 @@ def test_norms_of_the_branch_are_folded_and_logits_are_those_of_the_network(
     assert sum("/norm1/" in node.name or "/norm2/" in node.name for node in more) == 2
 
 
-
 def test_the_depth_head_of_multitask_is_not_in_the_graph(tmp_path):
     onnx = pytest.importorskip("onnx")
     student = {"network": "efficientnet_lite_fpn", "config": {"width": 8}}
