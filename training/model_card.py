@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seg3d2d_ros.bundle import ModelBundle
@@ -25,7 +25,8 @@ def model_card(
         metrics: as :meth:`seg3d2d_ros.confusion_matrix.ConfusionMatrix.metrics` gives them, with
             ``data``, the words for what they were measured on.
         provenance: experiment, command, training (see
-            :func:`training.provenance.training_history`), commit, dataset, seed and steps.
+            :func:`training.provenance.training_history`), origins (see
+            :class:`training.engine.run_credits.RunCredits`), commit, dataset, seed and steps.
         remarks: further Markdown, such as what was seen on other pictures.
         pictures: how many reference images the contact sheet beside the card shows.
     """
@@ -35,7 +36,6 @@ def model_card(
         for name, value in metrics["class_iou"].items()
     )
     dataset = provenance["dataset"]
-    credits = "\n".join(f"- {line}" for line in bundle.credits)
     return f"""# {bundle.name}
 
 A {bundle.label_space.num_classes}-class parser of indoor scenes ({bundle.label_space.name} label
@@ -77,7 +77,7 @@ exported by commit {provenance["commit"]}. Trained on {dataset["train"]["frames"
 
 ## Credits
 
-{credits}
+{credits_section(bundle.credits, provenance)}
 """
 
 
@@ -101,3 +101,9 @@ def commands_section(provenance: Mapping[str, Any]) -> str:
         missing = f"# run {run['run']} of experiment {run['experiment']}: no record of its commands"
         lines += run["commands"] or [missing]
     return "\n".join(["```sh", *lines, provenance["command"], "```"])
+
+
+def credits_section(credits: Sequence[str], provenance: Mapping[str, Any]) -> str:
+    """Whose work a model is, a line each, and from which runs these lines and the weights come."""
+    lines = "\n".join(f"- {line}" for line in credits) or "None recorded."
+    return "\n\n".join([lines, *provenance.get("origins", ())])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,19 +14,31 @@ import numpy.typing as npt
 import torch
 
 from seg3d2d_ros.bundle import InputSpec
+from seg3d2d_ros.networks.folding import fold
 from seg3d2d_ros.networks.parsing_graph import ParsingGraph
 
 OPSET = 17
 
 
 def export_onnx(graph: ParsingGraph, spec: InputSpec, path: Path) -> None:
-    """Write a graph as ONNX with free batch size, height and width."""
+    """Write a graph as ONNX with free batch size, height and width.
+
+    The norms of its distillation branch are folded, see :mod:`seg3d2d_ros.networks.folding`; what
+    training alone needs, such as auxiliary heads and a depth head, is left out.
+
+    Args:
+        graph: put into evaluation mode, and else left as it is.
+        spec: network size.
+        path: of the file to write.
+    """
+    folded = copy.deepcopy(graph.eval())
+    fold(folded.network)
     example = torch.zeros(1, spec.height, spec.width, 3, dtype=torch.uint8)
     with torch.inference_mode(), warnings.catch_warnings():
         # The tracer warns of shape arithmetic that the graph holds as such, and is checked after.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            graph.eval(),
+            folded,
             (example,),
             str(path),
             input_names=["image"],

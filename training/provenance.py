@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from training.engine.run_credits import earlier_run
 from training.engine.run_folder import recorded_commands
 from training.engine.settings import ExperimentError
 
@@ -46,7 +47,8 @@ def _git(folder: Path, *words: str) -> str | None:
 def training_history(run_folder: Path) -> list[dict[str, Any]]:
     """The runs a model went through, first the one that began it.
 
-    A run that started from another's weights (``network.start_from``) comes after that one.
+    A run that started from another's weights (``network.start_from``), or whose depth network
+    another one trained (``network.depth_run``), comes after that one.
 
     Returns:
         For each ``run``, the name of its folder, ``experiment``, that of its settings, and
@@ -69,11 +71,11 @@ def training_history(run_folder: Path) -> list[dict[str, Any]]:
         except yaml.YAMLError as error:
             raise ExperimentError(
                 f"{config} is damaged; the history of the model begins there, so restore it, or "
-                "empty network.start_from of the run that started from it"
+                "empty network.start_from or network.depth_run of the run that names it"
             ) from error
         name = settings.get("name", folder.name)
         commands = recorded_commands(folder)
         history.insert(0, {"run": folder.name, "experiment": name, "commands": commands})
-        start = settings.get("network", {}).get("start_from")
-        folder = Path(start) if start else None
+        earlier = earlier_run(settings.get("network", {}))
+        folder = Path(earlier) if earlier else None
     return history

@@ -10,14 +10,20 @@ not what the norm would make of zero: it stays, as one multiplication and additi
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seg3d2d_ros.networks.dimension_norm import DimensionNorm
 from seg3d2d_ros.networks.distillation_branch import DistillationBranch
 
+_EPS = 1e-5
+"""Of batch norm, the least that all runtimes take."""
+
 
 class ScaleAndShift(nn.Module):
     """y = scale x + shift by channel.
+
+    In an ONNX graph it is one node, a batch norm whose mean is 0 and whose variance is 1.
 
     Args:
         scale: [C].
@@ -34,6 +40,10 @@ class ScaleAndShift(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [N, C, H, W] to the same shape."""
+        if torch.onnx.is_in_onnx_export():
+            scale, shift = self.scale.flatten(), self.shift.flatten()
+            mean, variance = torch.zeros_like(scale), torch.full_like(scale, 1 - _EPS)
+            return F.batch_norm(features, mean, variance, scale, shift, eps=_EPS)
         return torch.addcmul(self.shift, self.scale, features)
 
 

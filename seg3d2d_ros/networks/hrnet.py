@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from seg3d2d_ros.networks.imagenet_statistics import IMAGENET_RGB_MEAN, IMAGENET_RGB_STD
 
-_TIMM_NAME = "hrnet_w48"
 _COARSEST_STRIDE = 32
 _OPERATORS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -71,11 +70,13 @@ class HRNet(nn.Module):
 
     pixel_mean = IMAGENET_RGB_MEAN
     pixel_std = IMAGENET_RGB_STD
+    timm_name = "hrnet_w48"
+    """What timm calls the network that these layers are of."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers = timm_package().create_model(
-            _TIMM_NAME, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
+            self.timm_name, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
         )
         self.out_channels = sum(self.layers.feature_info.channels())
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 from seg3d2d_ros.bundle import ModelBundle  # noqa: E402
-from seg3d2d_ros.networks.registry import build_network  # noqa: E402
 from seg3d2d_ros.parser import ParserConfig, SceneParser  # noqa: E402
 from training import bundle_weights, export, onnx_graph  # noqa: E402
 from training.engine.checkpoint import CheckpointError  # noqa: E402
@@ -28,6 +28,7 @@ from training.model_card import commands_section  # noqa: E402
 @pytest.fixture
 def run_folder(experiment, tmp_path):
     experiment["training"] |= {"steps": 8, "evaluate_every": 0, "learning_rate": 0.01, "ema": 0.5}
+    experiment["data"]["credits"] = ["pictures by somebody"]
     folder = tmp_path / "run"
     Trainer(experiment_from_mapping(experiment), folder, show_progress=False).run()
     return folder
@@ -35,6 +36,9 @@ def run_folder(experiment, tmp_path):
 
 def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     target = tmp_path / "models" / "tiny"
+    origin = "The run tiny began with the weights of the run older; its credits are among these."
+    inherited = {"credits": ["weights by somebody"], "origins": [origin]}
+    (run_folder / "credits.yaml").write_text(yaml.safe_dump(inherited))
     record_command(run_folder, "python -m training train config/experiments/tiny.yaml", "0123")
     command = "python -m training export run models/tiny"
     written = export.export_run(
@@ -51,6 +55,9 @@ def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     assert f"mIoU {bundle.metrics['miou']} %" in card
     assert f"train config/experiments/tiny.yaml\n{command}\n```" in card
     assert f"commit {bundle.provenance['commit']}." in card
+    assert list(bundle.credits) == ["weights by somebody", "pictures by somebody"]
+    credits = "## Credits\n\n- weights by somebody\n- pictures by somebody\n"
+    assert card.endswith(f"{credits}\n{origin}\n")
     check_pictures(bundle, card)
 
     run = load_run(run_folder)
@@ -189,26 +196,3 @@ def test_quantisation_keeps_what_a_graph_sees(tmp_path):
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(CheckpointError, match="no run folder with a checkpoint"):
         load_run(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("network", "expected"),
-    [
-        ({"name": "efficientnet_lite_fpn", "imagenet": True}, [export.IMAGENET_CREDIT]),
-        ({"name": "efficientnet_lite_fpn", "imagenet": False, "start_from": "runs/a"}, None),
-        ({"name": "efficientnet_lite_fpn", "imagenet": False}, []),
-        ({"name": "pspnet", "imagenet": True}, []),
-        ({"name": "pspnet", "encoder_weights": "weights/resnet50_v2.pth"}, "resnet50_v2.pth"),
-    ],
-)
-def test_credits_are_those_of_what_the_network_started_from(experiment, network, expected):
-    experiment["network"] = network
-    experiment["data"]["credits"] = ["pictures by somebody"]
-    with torch.device("meta"):
-        built = build_network(network["name"], {}, 20)
-    *starts, data = export._credits(experiment_from_mapping(experiment), built)
-    assert data == "pictures by somebody"
-    if isinstance(expected, str):
-        assert len(starts) == 1 and expected in starts[0] and "semseg" in starts[0]
-    else:
-        assert starts == ([export.IMAGENET_CREDIT] if expected is None else expected)

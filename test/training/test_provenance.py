@@ -83,6 +83,14 @@ def test_history_begins_with_the_run_that_began_it(tmp_path):
     ]
 
 
+def test_the_run_of_a_cascades_depth_network_comes_before_it(tmp_path):
+    depth = run_folder(tmp_path / "depth", "depths")
+    cascade = run_folder(tmp_path / "cascade", "cascade")
+    settings = {"name": "cascade", "network": {"name": "depth_cascade", "depth_run": str(depth)}}
+    (cascade / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert [part["experiment"] for part in training_history(cascade)] == ["depths", "cascade"]
+
+
 def test_history_goes_on_to_folders_that_are_gone_and_not_in_circles(tmp_path):
     run = run_folder(tmp_path / "run", "late", tmp_path / "gone")
     assert [part["experiment"] for part in training_history(run)] == ["gone", "late"]

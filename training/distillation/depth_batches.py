@@ -19,13 +19,14 @@ from training.projection.feature_grid import FeatureGrid
 class DepthBatches(TargetBatches):
     """Augmented images, labels, and measured depth in the network's feature cells.
 
-    The target is canonical depth float32 (h, w), metres, 0 where nothing was measured, see
+    The target is depth float32 (h, w), metres, 0 where nothing was measured, see
     :mod:`training.distillation.depth_targets`.
 
     Args:
         dataset: frames.
         depth: of the parts of `dataset`, in their order.
         grid: where the network's features lie in an image.
+        canonical: whether depth is canonical; else as it was measured.
         settings: see :class:`training.data.batches.TrainingBatches`.
 
     Raises:
@@ -37,12 +38,16 @@ class DepthBatches(TargetBatches):
         dataset: JoinedFrames,
         depth: Sequence[MeasuredDepth],
         grid: FeatureGrid,
+        *,
+        canonical: bool = True,
         **settings: Any,
     ) -> None:
         super().__init__(dataset, grid, **settings)
         self.depth = tuple(depth)
+        self.canonical = canonical
 
     def _targets(
         self, part: int, frame: LabelledFrame, crop: tuple[int, int], matrix: Affine
     ) -> tuple[npt.NDArray[Any], ...]:
-        return (self.depth[part].load(frame, *crop, self.grid, matrix),)
+        measured = self.depth[part]
+        return (measured.load(frame, *crop, self.grid, matrix, canonical=self.canonical),)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seg3d2d_ros.networks.depth_cascade import DepthCascade
+from training.engine.checkpoint import CheckpointError
 from training.engine.stored_run import fill_with_averaged, run_files
 
 
@@ -20,5 +21,8 @@ def fill_depth_network(cascade: DepthCascade, folder: Path) -> None:
     Raises:
         CheckpointError: if there is no checkpoint, or it is of another network.
     """
-    _, checkpoint = run_files(folder)
+    try:
+        _, checkpoint = run_files(folder)
+    except CheckpointError as error:
+        raise CheckpointError(f"network.depth_run: {error}") from error
     fill_with_averaged(cascade.depth_network, checkpoint, "the cascade's depth network")

@@ -16,12 +16,16 @@ from training.data.augmentation import UNCHANGED
 from training.data.batches import TrainingBatches
 from training.data.labelled_frames import JoinedFrames
 from training.distillation.depth_batches import DepthBatches
+from training.distillation.depth_comparison import compare_depths
 from training.distillation.depth_loss import DEPTH, log_depth_sum
 from training.distillation.depth_targets import MeasuredDepth
 from training.distillation.distillation_data import feature_grid
 from training.engine.loss_sums import LossSum, Terms
 from training.engine.settings import ExperimentError
 from training.engine.trainer import Trainer
+
+SHOWN = 4
+"""Val frames whose depth TensorBoard shows, at most."""
 
 
 def depth_batches(
@@ -33,7 +37,7 @@ def depth_batches(
         frames: of these data sets, in their order.
         roots: folders of the data sets.
         network: in whose feature cells the depth is.
-        settings: see :class:`training.data.batches.TrainingBatches`.
+        settings: see :class:`training.distillation.depth_batches.DepthBatches`.
 
     Raises:
         DatasetError: if a data set has no depth.
@@ -61,18 +65,61 @@ class MultitaskTrainer(Trainer):
         self._depth_loss, self._measured = 0.0, float((torch.isfinite(depth) & (depth > 0)).sum())
         return {DEPTH: self._measured}
 
-    def _terms(self, outputs: ParsingOutputs, labels: Tensor, *targets: Tensor) -> Terms:
+    def _log_depth(self, outputs: ParsingOutputs) -> Tensor:
+        """Predicted depth, natural logarithm of metres, [N, 1, h, w]."""
         if outputs.log_depth is None:
             raise ExperimentError(
                 f"network '{self.experiment.network.name}' predicts no depth; take depth_multitask"
             )
-        found = log_depth_sum(outputs.log_depth, targets[0])
+        return outputs.log_depth
+
+    def _terms(self, outputs: ParsingOutputs, labels: Tensor, *targets: Tensor) -> Terms:
+        found = log_depth_sum(self._log_depth(outputs), targets[0])
         self._depth_loss += float(found.total.detach())
         return {DEPTH: (found, self.experiment.distillation.depth.weight)}
 
     def _watched(self) -> dict[str, float]:
         total, count = (self.workers.mean(v) for v in (self._depth_loss, self._measured))
         return {"depth/log_error": total / count} if count else {}
+
+    def _val_batches(self, network: torch.nn.Module, *, canonical: bool = True) -> DepthBatches:
+        """One crop, otherwise unchanged, of each val frame; always the same ones in one order."""
+        settings = self._batch_settings() | {
+            "batch": 1,
+            "config": UNCHANGED,
+            "seed": 0,
+            "early_steps": 0,
+            "rank": 0,
+            "workers": 1,
+            "canonical": canonical,
+        }
+        root = [self.experiment.data.root]
+        return depth_batches(JoinedFrames([self.val_frames]), root, network, **settings)
+
+    def _report(self, writer: SummaryWriter) -> None:
+        super()._report(writer)
+        self._show_depth(writer)
+
+    @torch.no_grad()
+    def _show_depth(self, writer: SummaryWriter) -> None:
+        """Pictures of depth in up to ``SHOWN`` val frames, by the averaged weights.
+
+        In metres, not canonical ones, which depend on the image's size; a frame in which nothing
+        was measured has nothing to be compared with and is left out.
+        """
+        graph = self.averaged_graph().to(self.device)
+        batches = self._val_batches(graph.network)
+        in_metres = self._val_batches(graph.network, canonical=False)
+        for number in range(min(SHOWN, len(self.val_frames))):
+            images, _, canonical = batches.at(number)
+            measured = in_metres.at(number)[2]
+            if not canonical.any():
+                continue
+            outputs = graph.outputs(images.to(self.device))
+            metres = measured.sum() / canonical.sum()  # that a canonical one is, in this frame
+            predicted = self._log_depth(outputs)[0, 0].float().exp().cpu() * metres
+            picture = compare_depths(images[0].numpy(), predicted.numpy(), measured[0].numpy())
+            writer.add_image(f"val_depth/{number}", picture, self.step, dataformats="HWC")
 
 
 class DepthTrainer(MultitaskTrainer):
@@ -84,13 +131,16 @@ class DepthTrainer(MultitaskTrainer):
 
     headline = "log_depth_error"
 
+    def _log_depth(self, outputs: ParsingOutputs) -> Tensor:
+        return outputs.logits
+
     def _loss(
         self, part: tuple[Tensor, ...], phase: tuple[int, int], divided_by: dict[str, float]
     ) -> Tensor:
         images, _, depth = (maps.to(self.device) for maps in part)
         with self._autocast():
             outputs = self.graph.outputs(images)
-        found = log_depth_sum(outputs.logits, depth)
+        found = log_depth_sum(self._log_depth(outputs), depth)
         self._depth_loss += float(found.total.detach())
         return found.total / divided_by[DEPTH]
 
@@ -98,22 +148,13 @@ class DepthTrainer(MultitaskTrainer):
     def _measure(self, count: int | None) -> dict[str, Any]:
         """Of so many val frames, or of all; always the same ones and the same crops."""
         graph = self.averaged_graph().to(self.device)
-        settings = self._batch_settings() | {
-            "batch": 1,
-            "config": UNCHANGED,
-            "seed": 0,
-            "early_steps": 0,
-            "rank": 0,
-            "workers": 1,
-        }
-        frames = JoinedFrames([self.val_frames])
-        root = [self.experiment.data.root]
-        batches = depth_batches(frames, root, graph.network, **settings)
+        batches = self._val_batches(graph.network)
+        frames = len(self.val_frames)
         found: LossSum | None = None
-        for number in range(min(count or len(frames), len(frames))):
+        for number in range(min(count or frames, frames)):
             images, _, depth = batches.at(number)
             outputs = graph.outputs(images.to(self.device))
-            one = log_depth_sum(outputs.logits, depth.to(self.device))
+            one = log_depth_sum(self._log_depth(outputs), depth.to(self.device))
             found = one if found is None else found + one
         assert found is not None  # a split has frames
         return {"log_depth_error": round(found.mean, 4), "cells": int(found.count)}
@@ -121,6 +162,7 @@ class DepthTrainer(MultitaskTrainer):
     def _report(self, writer: SummaryWriter) -> None:
         metrics = self._measure(self.training.evaluate_frames)
         writer.add_scalar("val/log_depth_error", metrics["log_depth_error"], self.step)
+        self._show_depth(writer)
 
     def _final_metrics(self) -> dict[str, Any]:
         return self._measure(None)

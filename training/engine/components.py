@@ -63,8 +63,16 @@ def outputs_of(experiment: Experiment, label_space: LabelSpace) -> int:
     return 1 if experiment.distillation.depth.only else label_space.num_classes
 
 
-def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
+def new_network(
+    experiment: Experiment, label_space: LabelSpace, *, begun: bool = False
+) -> nn.Module:
     """The experiment's network with the weights it starts from.
+
+    Args:
+        experiment: what to train.
+        label_space: its classes.
+        begun: whether the run goes on from a checkpoint, which holds all weights: those that the
+            run started from are not looked for, and may be gone.
 
     Raises:
         ExperimentError: if there are no such weights.
@@ -76,6 +84,8 @@ def new_network(experiment: Experiment, label_space: LabelSpace) -> nn.Module:
         raise ExperimentError(
             "network.start_from and network.encoder_weights are two starts; name one of them"
         )
+    if begun:
+        return network
     if config.start_from:
         start_from(network, config.start_from, config.name)
     elif config.encoder_weights:

@@ -50,7 +50,7 @@ class NetworkConfig:
         depth_run: folder of the run that trained a cascade's depth network.
         start_from: folder of a run of the same network whose averaged weights are the start.
         encoder_weights: file of ImageNet weights that the encoder starts from in place of those
-            that a package has; for ResNets, those of semseg.
+            that a package has; for ResNets those of semseg, for HRNet those of timm.
     """
 
     name: str

@@ -14,6 +14,7 @@ import yaml
 
 from seg3d2d_ros.atomic_file import write_file
 from training.engine.checkpoint import newest_checkpoint
+from training.engine.run_credits import CREDITS, record_inherited_credits
 from training.engine.settings import ExperimentError, differences
 
 CONFIG = "config.yaml"
@@ -93,6 +94,8 @@ def _deciding(experiment: Settings) -> dict[str, Any]:
 def claim_folder(folder: Path, experiment: Settings) -> None:
     """Write an experiment's ``config.yaml``, unless there is one, see :func:`check_folder`.
 
+    With it the credits of the run that it starts from, if it does.
+
     Args:
         folder: of the run, made if absent.
         experiment: whose run it shall be.
@@ -102,8 +105,9 @@ def claim_folder(folder: Path, experiment: Settings) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / CONFIG).exists():
-        content = yaml.safe_dump(experiment.to_mapping(), sort_keys=False)
-        write_file(folder / CONFIG, content.encode())
+        settings = experiment.to_mapping()
+        record_inherited_credits(folder, settings)
+        write_file(folder / CONFIG, yaml.safe_dump(settings, sort_keys=False).encode())
 
 
 def release_folder(folder: Path) -> None:
@@ -115,6 +119,7 @@ def release_folder(folder: Path) -> None:
     if newest_checkpoint(folder / "checkpoints") is None:
         (folder / COMMANDS).unlink(missing_ok=True)
         (folder / CONFIG).unlink(missing_ok=True)
+        (folder / CREDITS).unlink(missing_ok=True)
 
 
 def training_command(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:

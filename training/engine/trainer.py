@@ -81,7 +81,7 @@ class Trainer(TrainingRun):
         self.train_frames = training_frames(experiment, self.label_space)
         self.val_frames = open_frames(data.root, data.val_split, self.label_space, data.source)
         self._claim(experiment, experiment_from_mapping)
-        network = self._synchronised(new_network(experiment, self.label_space))
+        network = self._synchronised(new_network(experiment, self.label_space, begun=self.begun))
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.stride = geometry(network)[0]
         alone = config.batch == 1 and not (config.sync_batch_norm and self.workers.count > 1)

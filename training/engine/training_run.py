@@ -73,6 +73,11 @@ class TrainingRun(ABC):
         self._settings: Settings | None = None
         """What the folder will say that its run is of; None for nothing."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether the folder has a checkpoint, which holds all weights to go on with."""
+        return newest_checkpoint(self.folder / "checkpoints") is not None
+
     @abstractmethod
     def _batches(self, first: int, last: int) -> Iterator[tuple[Any, ...]]:
         """What :meth:`_train_step` takes, for the steps `first` to before `last`."""

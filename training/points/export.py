@@ -10,6 +10,7 @@ from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
 from training.counted import counted
 from training.engine.device import check_device
+from training.engine.run_credits import run_credits
 from training.points.evaluation import evaluate_scenes, point_metrics
 from training.points.finished_run import load_point_run
 from training.points.model_card import CARD, point_model_card
@@ -51,6 +52,7 @@ def export_point_run(
     commit = git_commit(Path(__file__).parent)  # of the code that runs, whatever comes meanwhile
     history = training_history(run_folder)
     run = load_point_run(run_folder)
+    credits = run_credits(run_folder)
     experiment, network = run.experiment, run.network
     fill_from_safetensors(network, weights_to_safetensors(network))
     data = experiment.data
@@ -80,6 +82,7 @@ def export_point_run(
         "experiment": experiment.name,
         "command": command,
         "training": history,
+        "origins": credits.origins,
         "commit": commit,
         "scenes": len(train),
         "measured": len(val),
@@ -87,7 +90,7 @@ def export_point_run(
         "steps": run.step,
     }
     card = point_model_card(
-        description, network, run.label_space, provenance, data.credits, remarks
+        description, network, run.label_space, provenance, credits.lines, remarks
     )
     write_file(folder / CARD, card.encode())
     return description

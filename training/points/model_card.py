@@ -9,7 +9,7 @@ from typing import Any
 
 from seg3d2d_ros.labels import LabelSpace
 from training.counted import counted
-from training.model_card import commands_section
+from training.model_card import commands_section, credits_section
 from training.points.networks.point_network import PointNetwork
 from training.points.point_model import PointModelDescription
 
@@ -33,9 +33,10 @@ def point_model_card(
         network: the model's.
         label_space: its classes.
         provenance: experiment, command, training (see
-            :func:`training.provenance.training_history`), commit, scenes (trained on), measured
+            :func:`training.provenance.training_history`), origins (see
+            :class:`training.engine.run_credits.RunCredits`), commit, scenes (trained on), measured
             (scenes, too), seed and steps.
-        credits: whose work the data are, a line each.
+        credits: whose work the model is, a line each.
         remarks: further Markdown.
     """
     metrics = description.metrics
@@ -46,7 +47,6 @@ def point_model_card(
     parameters = sum(parameter.numel() for parameter in network.parameters())
     settings = {**description.config, **description.sampling}
     listed = ", ".join(f"{name} {value}" for name, value in settings.items()) or "all by default"
-    thanks = "\n".join(f"- {line}" for line in credits) or "None recorded."
     measured, trained = (counted(provenance[key], "scene") for key in ("measured", "scenes"))
     more = f"{remarks.strip()}\n\n" if remarks.strip() else ""
     return f"""# {description.name}
@@ -82,5 +82,5 @@ SHA-256 of the weights: {description.sha256}.
 
 ## Credits
 
-{thanks}
+{credits_section(credits, provenance)}
 """

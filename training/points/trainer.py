@@ -99,7 +99,7 @@ class PointTrainer(TrainingRun):
     def _new_network(self) -> PointNetwork:
         config = self.experiment.network
         network = build_point_network(config.name, config.config, self.label_space.num_classes)
-        if config.start_from:
+        if config.start_from and not self.begun:
             start_from(network, config.start_from, config.name)
         return network
 

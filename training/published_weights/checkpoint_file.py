@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from training.published_weights.published_weights_error import PublishedWeightsError
@@ -74,7 +76,9 @@ class Checkpoint:
 
 
 def read_checkpoint(file: Path) -> Checkpoint:
-    """Read a file of ``torch.save``, in the zip format or the one before; no code is run from it.
+    """Read a file of ``torch.save``, in the zip format or the one before, or safetensors.
+
+    No code is run from it. Which of them it is, its content tells.
 
     Args:
         file: a mapping with the weights under ``state_dict``, or the weights themselves.
@@ -152,8 +156,18 @@ def _in_words(tensor: Tensor) -> str:
     return ", ".join(str(word).removeprefix("torch.") for word in words)
 
 
+def _holds_safetensors(file: Path) -> bool:
+    """Whether a file begins as safetensors do: the length of a header, and its first brace."""
+    with file.open("rb") as stream:
+        beginning = stream.read(9)
+    length = int.from_bytes(beginning[:8], "little")
+    return beginning[8:] == b"{" and length <= file.stat().st_size
+
+
 def _load(file: Path) -> Any:
     try:
+        if _holds_safetensors(file):
+            return load_file(file)
         # not a path: the file's name must not choose how it is read
         with (
             file.open("rb") as stream,
@@ -164,6 +178,10 @@ def _load(file: Path) -> Any:
             return torch.load(stream, map_location="cpu", weights_only=True)
     except OSError as error:
         raise PublishedWeightsError(f"{file} can't be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise PublishedWeightsError(
+            f"{file} holds damaged safetensors; download it again"
+        ) from error
     # everything that the reader can meet in a damaged file, whatever it raises then
     except Exception as error:
         code = _code_needed(file, str(error))

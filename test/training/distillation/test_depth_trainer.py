@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
+import shutil
+
+import cv2
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
+from training.distillation.depth_comparison import FAR_M, NEAR_M  # noqa: E402
 from training.distillation.depth_trainer import DepthTrainer, MultitaskTrainer  # noqa: E402
+from training.engine.checkpoint import CheckpointError  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.settings import ExperimentError  # noqa: E402
 from training.engine.trainer import Trainer  # noqa: E402
 from training.finished_run import load_run  # noqa: E402
+from training.inspection.pictures import NOT_MEASURED, depth_colors  # noqa: E402
 from training.kinds_of_training import trainer_of  # noqa: E402
 
 STUDENT = "efficientnet_lite_fpn"
@@ -75,9 +82,56 @@ def test_a_cascade_sees_what_a_depth_network_has_learnt(depth_only, tmp_path):
     depth_only["network"]["depth_run"] = str(tmp_path / "depth")
     cascade = trainer(depth_only, tmp_path / "cascade", Trainer)
     before = {k: v.clone() for k, v in cascade.network.depth_network.state_dict().items()}
-    assert cascade.run()["miou"] >= 0
+    assert cascade.run(until=2) is None
+    shutil.rmtree(tmp_path / "depth")
+    cascade = trainer(depth_only, tmp_path / "cascade", Trainer)  # goes on without that run
+    assert cascade.step == 2 and cascade.run()["miou"] >= 0
+    with pytest.raises(CheckpointError, match=r"^network\.depth_run: \S*depth is no run folder"):
+        trainer(depth_only, tmp_path / "another", Trainer)
     for name, value in cascade.network.depth_network.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+def pictures(folder):
+    """Pictures of a run in TensorBoard, by their names; RGB."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0})
+    events.Reload()
+    found = {}
+    for tag in events.Tags()["images"]:
+        (event,) = events.Images(tag)
+        content = np.frombuffer(event.encoded_image_string, np.uint8)
+        found[tag] = cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1]
+    return found
+
+
+@pytest.mark.parametrize("kind", [MultitaskTrainer, DepthTrainer])
+def test_val_frames_are_shown_with_their_depth(kind, experiment, request, tmp_path):
+    if kind is DepthTrainer:
+        request.getfixturevalue("depth_only")
+    experiment["training"] |= {"steps": 2, "evaluate_every": 1}
+    run = trainer(experiment, tmp_path / "run", kind)
+    run.run()
+    found = pictures(tmp_path / "run")
+    depths = [name for name in found if name.startswith("val_depth/")]
+    assert depths == [f"val_depth/{k}" for k in range(3)]  # of three val frames
+    assert any(name.startswith("val/") for name in found) == (kind is MultitaskTrainer)
+    # image, predicted and measured depth; the wall is 3 m away and the panel 2.2 m
+    images, _, depth = run._val_batches(run.graph.network, canonical=False).at(0)
+    assert {round(float(z), 1) for z in depth[depth > 0]} <= {3.0, 2.2}
+    picture = found["val_depth/0"]
+    tile, top = 288, 20
+    side = round(tile * 64 / 96)
+    shown, measured = (picture[top : top + side, k * (tile + 4) :][:, :tile] for k in (0, 2))
+    expected = cv2.resize(images[0].numpy(), (tile, side), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(shown, expected)
+    colors = depth_colors(depth[0].numpy(), NEAR_M, FAR_M)
+    expected = cv2.resize(colors, (tile, side), interpolation=cv2.INTER_NEAREST)
+    known = cv2.resize((depth[0].numpy() > 0).astype(np.uint8), (tile, side), interpolation=0) > 0
+    assert known.mean() > 0.5
+    assert np.array_equal(measured[known], expected[known])
+    assert (measured[~known] == NOT_MEASURED).all()
 
 
 def test_a_network_without_depth_is_named(experiment, tmp_path):

@@ -69,6 +69,18 @@ def test_a_run_starts_from_another(experiment, tmp_path):
     second = trainer(experiment, tmp_path / "second")
     for name, value in second.network.state_dict().items():
         assert torch.equal(value, first.averaged.state[name]), name
+    second.run(until=1)
+    shutil.rmtree(tmp_path / "first")
+    resumed = trainer(experiment, tmp_path / "second")
+    for name, value in resumed.network.state_dict().items():
+        assert torch.equal(value, second.network.state_dict()[name]), name
+    with pytest.raises(ExperimentError, match=r"network\.start_from: \S*first has no checkpoint"):
+        trainer(experiment, tmp_path / "third")
+
+
+def test_a_run_of_another_network_is_no_start(experiment, tmp_path):
+    trainer(experiment, tmp_path / "first").run(until=1)
+    experiment["network"]["start_from"] = str(tmp_path / "first")
     experiment["network"]["config"] = {"width": 16}
     with pytest.raises(CheckpointError, match="is of another network"):
         trainer(experiment, tmp_path / "third")

@@ -41,6 +41,9 @@ def test_a_run_becomes_a_model_that_says_what_it_was_measured_to(
     run_folder, prepared, tmp_path, capsys
 ):
     model = tmp_path / "tiny-model"
+    origin = "The run tiny began with the weights of the run older; its credits are among these."
+    inherited = {"credits": ["the makers of other rooms"], "origins": [origin]}
+    (run_folder / "credits.yaml").write_text(yaml.safe_dump(inherited))
     assert main(["points", "export", str(run_folder), str(model)]) == 0
     assert "tiny-model: mIoU" in capsys.readouterr().out
     metrics = load_point_model(model).description.metrics
@@ -65,7 +68,7 @@ def test_a_run_becomes_a_model_that_says_what_it_was_measured_to(
         "`res16unet14a`",
         "python -m training points train",
         f"python -m training points export {run_folder} {model}",
-        "- the makers of tiny rooms",
+        f"- the makers of other rooms\n- the makers of tiny rooms\n\n{origin}\n",
         "# commit ",
         "These figures are of 1 scene of the data",
         "stored in half precision",

