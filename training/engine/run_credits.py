@@ -3,13 +3,14 @@
 """Whose work a run's weights build on, those of the runs before it included.
 
 A run that starts from another one's weights (``network.start_from``), or whose depth network
-another one trained (``network.depth_run``), builds on all that the other builds on. Its folder
-holds those credits in ``credits.yaml`` from its start on, so that the other folder may go.
+another one trained (``network.depth_run``), builds on all that the other builds on, and one that
+learns from features of a 3D network on that network. Its folder holds those credits in
+``credits.yaml`` from its start on, so that the other folders may go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import yaml
 
 from seg3d2d_ros.atomic_file import write_file
 from training.engine.settings import ExperimentError
+from training.points.features.array_file import PointFeaturesError
+from training.points.features.features_description import FeaturesDescription
 
 CREDITS = "credits.yaml"
 _CONFIG = "config.yaml"
@@ -35,6 +38,7 @@ TIMM_CREDIT = (
     "(github.com/huggingface/pytorch-image-models, Apache-2.0), whose ImageNet weights it is taken "
     "for"
 )
+TEACHER_CREDIT = "learnt from features of a 3D network: {teacher}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def run_credits(folder: Path) -> RunCredits:
 
 
 def record_inherited_credits(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write ``credits.yaml``: credits of what a run starts from, if that is another run.
+    """Write ``credits.yaml``: credits of the run that a run starts from, and of its 3D teachers.
 
     Args:
         folder: of the run that starts.
@@ -85,9 +89,9 @@ def record_inherited_credits(folder: Path, settings: Mapping[str, Any]) -> None:
     Raises:
         OSError: if it can't be written.
     """
-    if not earlier_run(settings["network"]):
-        return
     found = _inherited(settings, frozenset({folder.resolve()}))
+    if not earlier_run(settings["network"]) and not found.lines:
+        return
     content = {"credits": list(found.lines), "origins": list(found.origins)}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     write_file(folder / CREDITS, text.encode())
@@ -107,6 +111,23 @@ def _of_folder(folder: Path, seen: frozenset[Path]) -> RunCredits:
 
 
 def _inherited(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunCredits:
+    earlier = _of_earlier_run(settings, seen)
+    return RunCredits((*earlier.lines, *_teachers(settings)), earlier.origins)
+
+
+def _teachers(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Which 3D networks gave the features that a run learns from."""
+    distillation = settings.get("distillation") or {}
+    unpaired = distillation.get("unpaired") or {}
+    for folder in (*(distillation.get("features") or ()), *(unpaired.get("features") or ())):
+        if folder:
+            try:
+                yield TEACHER_CREDIT.format(teacher=FeaturesDescription.read(Path(folder)).teacher)
+            except PointFeaturesError:
+                yield TEACHER_CREDIT.format(teacher=f"{folder}, which could not be read")
+
+
+def _of_earlier_run(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunCredits:
     network = settings["network"]
     earlier = earlier_run(network)
     folder = Path(earlier)

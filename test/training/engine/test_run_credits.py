@@ -21,6 +21,7 @@ from training.engine.run_credits import (
 from training.engine.run_folder import claim_folder, release_folder
 from training.engine.settings import ExperimentError
 from training.points.experiment import point_experiment_from_mapping
+from training.points.features.features_description import FeaturesDescription
 
 
 @pytest.fixture
@@ -153,3 +154,19 @@ def test_runs_of_3d_networks_are_treated_alike(tmp_path):
     assert found.lines == ("scans", "rooms") and len(found.origins) == 1
     stored = yaml.safe_load((tmp_path / "second" / CREDITS).read_text())
     assert stored["credits"] == ["scans"]
+
+
+def test_3d_teachers_are_named_even_when_their_features_are_gone(experiment, tmp_path):
+    features = tmp_path / "features"
+    features.mkdir()
+    FeaturesDescription(6, "some network; licence MIT").write(features)
+    experiment["distillation"] = {
+        "features": [str(features)],
+        "unpaired": {"scans": ["s"], "features": [str(tmp_path / "absent")]},
+    }
+    folder = tmp_path / "run"
+    claim_folder(folder, experiment_from_mapping(experiment))
+    shutil.rmtree(features)
+    lines = run_credits(folder).lines
+    assert "learnt from features of a 3D network: some network; licence MIT" in lines
+    assert any("absent, which could not be read" in line for line in lines)

@@ -21,7 +21,10 @@ MODELS = ["rooms-res16unet14a", "rooms-pointweb"]
 
 def plane(first, second, step=0.03):
     """Points of a rectangle between two corners of which one coordinate is the same, metres."""
-    sides = [np.arange(a, b, step) if a < b else np.array([a]) for a, b in zip(first, second)]
+    sides = [
+        np.arange(a, b, step) if a < b else np.array([a])
+        for a, b in zip(first, second, strict=True)
+    ]
     return np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3)
 
 
