@@ -96,8 +96,8 @@ class MultitaskTrainer(Trainer):
         root = [self.experiment.data.root]
         return depth_batches(JoinedFrames([self.val_frames]), root, network, **settings)
 
-    def _report(self, writer: SummaryWriter) -> None:
-        super()._report(writer)
+    def _show(self, writer: SummaryWriter) -> None:
+        super()._show(writer)
         self._show_depth(writer)
 
     @torch.no_grad()
@@ -162,6 +162,9 @@ class DepthTrainer(MultitaskTrainer):
     def _report(self, writer: SummaryWriter) -> None:
         metrics = self._measure(self.training.evaluate_frames)
         writer.add_scalar("val/log_depth_error", metrics["log_depth_error"], self.step)
+        self._show(writer)
+
+    def _show(self, writer: SummaryWriter) -> None:
         self._show_depth(writer)
 
     def _final_metrics(self) -> dict[str, Any]:

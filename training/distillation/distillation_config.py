@@ -170,6 +170,11 @@ class DistillationConfig:
                 "distillation.structured needs features of paired scans and is a method of its "
                 "own: give distillation.features, and nothing in distillation.unpaired"
             )
+        if self.depth.only and self.reduction == "sum":
+            raise ExperimentError(
+                "distillation.depth.only has no pixels with classes to divide a sum by; set "
+                "distillation.reduction to mean"
+            )
         if (self.depth.only or self.depth.weight) and self.active:
             raise ExperimentError(
                 "distillation.depth is a baseline of its own, and learns nothing from 3D features"

@@ -74,8 +74,9 @@ def stored_pool(path: Path, source: PoolSource, inputs_sha256: str) -> FeaturePo
         logger.warning("%s, so scenes are read anew for it", str(error).partition(";")[0])
         return None
     if str(arrays["inputs_sha256"]) != inputs_sha256:
-        logger.info(
-            "%s was made from other scenes, features, labels or settings; scenes are read anew",
+        logger.warning(
+            "scenes, features, labels or settings, or the times of their files, are others than "
+            "those that %s was made from; scenes are read anew for it",
             path,
         )
         return None
@@ -94,8 +95,8 @@ def open_pool(
 ) -> FeaturePool:
     """The pool in a run's folder; it is made and stored where there is none of these inputs.
 
-    Of several processes the leading one makes it, and the others read its file. Where they can't
-    see that, as on machines that share no folder, they read the scenes themselves.
+    Of several processes the leading one makes it, and the others read its file, or the scenes
+    themselves where they can't see that.
 
     Args:
         path: of the file.
@@ -118,7 +119,9 @@ def open_pool(
         else:
             logger.info("3D features of %s are read from %s", source.features.folder, path)
             for text in pool.defects:
-                logger.warning("left out of the pool of 3D features: %s", text)
+                logger.warning(
+                    "left out of the pool of 3D features: %s (remove %s to look again)", text, path
+                )
     workers.wait()
     if pool is None:
         pool = stored_pool(path, source, inputs)

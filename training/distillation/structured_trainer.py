@@ -57,6 +57,8 @@ class StructuredDistillationTrainer(PairedTrainer):
         )
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
         self._scalars: dict[str, float] = {}
+        self._sums: dict[str, float] = {}
+        self._numbers: dict[str, float] = {}
 
     def _teacher(self) -> tuple[Any, Any]:
         """Weight [classes, C] and bias of the 3D network's last layer, in this network's order."""
@@ -81,15 +83,17 @@ class StructuredDistillationTrainer(PairedTrainer):
     def _counts(self, labels: Tensor, *targets: Tensor) -> dict[str, float]:
         covered = targets[1]
         self._seen = []
+        self._sums = dict.fromkeys((PIXEL_WISE, PAIR_WISE, HOLISTIC), 0.0)
         nodes = nn.functional.max_pool2d(
             covered[:, None].float(), self.structured.patch, ceil_mode=True
         )
         per_image = nodes.flatten(1).sum(1)
-        return {
+        self._numbers = {
             PIXEL_WISE: float(covered.sum()),
             PAIR_WISE: float(per_image.square().sum()),
             HOLISTIC: float((per_image > 0).sum()),
         }
+        return self._numbers
 
     def _terms(self, outputs: ParsingOutputs, labels: Tensor, *targets: Tensor) -> Terms:
         features, covered = targets[0].float(), targets[1]
@@ -97,7 +101,7 @@ class StructuredDistillationTrainer(PairedTrainer):
         teacher = teacher_logits(features, self._weight, self._bias)
         pairs = pair_wise_sum(outputs.features_2d, features, covered, self.structured.patch)
         self._seen.append((logits.detach(), teacher, covered))
-        return {
+        terms = {
             PIXEL_WISE: (pixel_wise_sum(logits, teacher, covered), self.structured.pixel_wise),
             PAIR_WISE: (pairs, self.structured.pair_wise),
             HOLISTIC: (
@@ -105,6 +109,9 @@ class StructuredDistillationTrainer(PairedTrainer):
                 self.structured.holistic,
             ),
         }
+        for name, (found, _) in terms.items():
+            self._sums[name] += float(found.total.detach())
+        return terms
 
     def _end_step(self) -> None:
         if not self.structured.holistic:
@@ -120,8 +127,13 @@ class StructuredDistillationTrainer(PairedTrainer):
         self._scalars = {"structured/critic": float(found.total.detach()) / divisor}
 
     def _watched(self) -> dict[str, float]:
-        own = {name: self.workers.mean(value) for name, value in self._scalars.items()}
-        return super()._watched() | own
+        """Means of the terms over all processes, without their weights, and the critic's loss."""
+        scalars = {name: self.workers.mean(value) for name, value in self._scalars.items()}
+        for name, total in self._sums.items():
+            total, count = (self.workers.mean(value) for value in (total, self._numbers[name]))
+            if count:
+                scalars[f"structured/{name}"] = total / count
+        return super()._watched() | scalars
 
     def further_state(self) -> dict[str, Any]:
         """The critic and its optimiser."""

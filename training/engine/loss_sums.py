@@ -83,8 +83,12 @@ def segmentation_sum(
 
 def weight_of(labels: Tensor, unlabeled: int, weights: Tensor | None = None) -> Tensor:
     """Sum of the weights of the pixels that have a class, scalar; see :func:`segmentation_sum`."""
-    valid = labels != unlabeled
-    return valid.sum() if weights is None else weights[labels[valid]].sum()
+    if weights is None:
+        return (labels != unlabeled).sum()
+    pixels = torch.bincount(labels.flatten(), minlength=len(weights))[: len(weights)]
+    if unlabeled < len(weights):
+        pixels[unlabeled] = 0
+    return (pixels * weights).sum()
 
 
 def divisors(
@@ -103,9 +107,10 @@ def divisors(
         counts: number of terms of this process by name of the loss; the same names in the same
             order in all processes.
         reduction: ``mean``, as in the published code: each sum is divided by its own number of
-            terms. ``sum``, the paper's: all are divided by the number of valid pixels, so that
-            learning rates don't depend on the batch's size; sums over cells of the feature grid,
-            of which there are fewer than pixels, then weigh less.
+            terms. ``sum``, the paper's: all are divided by the number of valid pixels (their weight
+            where classes have weights), so that learning rates don't depend on the batch's size;
+            sums over cells of the feature grid, of which there are fewer than pixels, then weigh
+            less.
         average_over_processes: mean of all processes' values, such as
             :meth:`training.engine.workers.Workers.mean`.
 

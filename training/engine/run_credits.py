@@ -39,6 +39,7 @@ TIMM_CREDIT = (
     "for"
 )
 TEACHER_CREDIT = "learnt from features of a 3D network: {teacher}"
+STATISTICS_CREDIT = "statistics of the features of a 3D network, nothing else of it: {teacher}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def record_inherited_credits(folder: Path, settings: Mapping[str, Any]) -> None:
     """
     found = _inherited(settings, frozenset({folder.resolve()}))
     if not earlier_run(settings["network"]) and not found.lines:
+        (folder / CREDITS).unlink(missing_ok=True)  # of a start that was interrupted
         return
     content = {"credits": list(found.lines), "origins": list(found.origins)}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
@@ -116,15 +118,24 @@ def _inherited(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunCredits
 
 
 def _teachers(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Which 3D networks gave the features that a run learns from."""
+    """Which 3D networks gave the features that a run learns from, and their own credits."""
     distillation = settings.get("distillation") or {}
-    unpaired = distillation.get("unpaired") or {}
-    for folder in (*(distillation.get("features") or ()), *(unpaired.get("features") or ())):
-        if folder:
-            try:
-                yield TEACHER_CREDIT.format(teacher=FeaturesDescription.read(Path(folder)).teacher)
-            except PointFeaturesError:
-                yield TEACHER_CREDIT.format(teacher=f"{folder}, which could not be read")
+    unpaired = (distillation.get("unpaired") or {}).get("features") or ()
+    structured = distillation.get("structured") or {}
+    terms = (structured.get(name) for name in ("pixel_wise", "pair_wise", "holistic"))
+    taught = any((distillation.get("projection_weight", 1.0), *terms))
+    paired = TEACHER_CREDIT if taught else STATISTICS_CREDIT
+    folders = [(folder, paired) for folder in distillation.get("features") or ()]
+    for folder, credit in (*folders, *((folder, TEACHER_CREDIT) for folder in unpaired)):
+        if not folder:
+            continue
+        try:
+            said = FeaturesDescription.read(Path(folder))
+        except PointFeaturesError:
+            yield credit.format(teacher=f"{folder}, which could not be read")
+        else:
+            yield credit.format(teacher=said.teacher)
+            yield from said.credits
 
 
 def _of_earlier_run(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunCredits:

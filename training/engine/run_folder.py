@@ -117,9 +117,8 @@ def release_folder(folder: Path) -> None:
         OSError: if something can't be removed.
     """
     if newest_checkpoint(folder / "checkpoints") is None:
-        (folder / COMMANDS).unlink(missing_ok=True)
-        (folder / CONFIG).unlink(missing_ok=True)
-        (folder / CREDITS).unlink(missing_ok=True)
+        for name in (COMMANDS, CREDITS, CONFIG):
+            (folder / name).unlink(missing_ok=True)
 
 
 def training_command(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:

@@ -171,6 +171,6 @@ def _apply(override: str, mapping: dict[str, Any]) -> None:
         if not isinstance(node, dict):
             raise ExperimentError(f"'{override}': '{section}' is a value, not a section")
     try:
-        node[setting] = yaml.safe_load(text)
+        node[setting] = yaml.safe_load(text) if text.strip() else ""
     except yaml.YAMLError as error:
         raise ExperimentError(f"'{override}': the value is no YAML") from error

@@ -190,13 +190,14 @@ class Trainer(TrainingRun):
         """Learn from a step's batch.
 
         Sums are divided by counts of all processes and of all parts of the step, so that gradients
-        are those of one batch, however it is spread.
+        are those of one batch, however it is spread; but for batch norms, which see their own part.
         """
         self._begin_step()
         phase = self._phase()
+        labels = labels.to(self.device)
         truth = self._truth(labels, phase)
-        weights = self.weights.cpu()
-        counts = {SEGMENTATION: float(weight_of(truth, self.label_space.unlabeled, weights))}
+        weight = weight_of(truth, self.label_space.unlabeled, self.weights)
+        counts = {SEGMENTATION: float(weight)}
         counts |= self._counts(labels, *targets)
         reduction = self.experiment.distillation.reduction
         divided_by = divisors(counts, reduction, self.workers.mean)
@@ -265,26 +266,37 @@ class Trainer(TrainingRun):
         return ParsingGraph(network, self.spec.mean, self.spec.std, 1.0).eval()
 
     def _report(self, writer: SummaryWriter) -> None:
-        """Evaluate the averaged weights on some val frames: scalars and four overlays."""
+        """Evaluate the averaged weights on some val frames."""
         predict = NetworkPredictor(self.averaged_graph(), self.spec, self.device)
-        count = min(self.training.evaluate_frames, len(self.val_frames))
-        indices = np.linspace(0, len(self.val_frames) - 1, count).astype(int).tolist()
+        indices = self._some_val_frames()
         metrics = evaluate(predict, self.val_frames, self.label_space, indices).metrics()
         writer.add_scalar("val/miou", metrics["miou"], self.step)
         writer.add_scalar("val/pixel_accuracy", metrics["pixel_accuracy"], self.step)
-        palette = self.label_space.palette()
-        for index in indices[:: max(1, len(indices) // 4)][:4]:
-            image, truth = self.val_frames.load(index)
-            sheet = np.hstack([image, palette[predict(image)], palette[truth]])
-            writer.add_image(f"val/{index}", sheet, self.step, dataformats="HWC")
+        self._show(writer)
         logger.info(
             "step %d, %.1f min: val mIoU %.1f, pixel accuracy %.1f (%d frames)",
             self.step,
             self.minutes,
             metrics["miou"],
             metrics["pixel_accuracy"],
-            count,
+            len(indices),
         )
+
+    def _some_val_frames(self) -> list[int]:
+        """Those that are looked at during the run."""
+        count = min(self.training.evaluate_frames, len(self.val_frames))
+        indices: list[int] = np.linspace(0, len(self.val_frames) - 1, count).astype(int).tolist()
+        return indices
+
+    def _show(self, writer: SummaryWriter) -> None:
+        """Four val frames: image, the averaged weights' labels, true labels."""
+        predict = NetworkPredictor(self.averaged_graph(), self.spec, self.device)
+        palette = self.label_space.palette()
+        indices = self._some_val_frames()
+        for index in indices[:: max(1, len(indices) // 4)][:4]:
+            image, truth = self.val_frames.load(index)
+            sheet = np.hstack([image, palette[predict(image)], palette[truth]])
+            writer.add_image(f"val/{index}", sheet, self.step, dataformats="HWC")
 
     def _final_metrics(self) -> dict[str, Any]:
         predict = NetworkPredictor(self.averaged_graph(), self.spec, self.device)

@@ -127,6 +127,11 @@ class TrainingRun(ABC):
         path = newest_checkpoint(self.folder / "checkpoints")
         if path is not None:
             restore_run(self, path)
+        if self.workers.agree(self.step) != self.step:
+            raise ExperimentError(
+                f"{self.folder} is at step {self.step} here and at another for the first process; "
+                "all processes must see the same run folder"
+            )
         self.workers.same_start(self.network.state_dict().values())
         if self.workers.leads and self._settings is not None:
             claim_folder(self.folder, self._settings)
@@ -184,8 +189,9 @@ class TrainingRun(ABC):
         self.workers.average_gradients(self.network.parameters())
         self.scaler.unscale_(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        # of all processes' gradients, so that all end where one has diverged
-        self._skipped = 0 if math.isfinite(total) and math.isfinite(norm) else self._skipped + 1
+        # of all processes, so that all end where one has diverged
+        finite = math.isfinite(self.workers.mean(total)) and math.isfinite(norm)
+        self._skipped = 0 if finite else self._skipped + 1
         if self._skipped > (_MOST_SKIPPED if self.scaler.is_enabled() else 0):
             raise self._diverged("the loss or its gradient is no finite number")
         self.scaler.step(self.optimiser)
@@ -286,7 +292,11 @@ class TrainingRun(ABC):
         whole = isinstance(metrics, dict) and metrics.get("steps") == self.step
         return metrics if whole else None
 
+    def _show(self, writer: SummaryWriter) -> None:  # noqa: B027
+        """Pictures of what the averaged weights predict; none by default."""
+
     def _finish(self, writer: SummaryWriter) -> dict[str, Any]:
+        self._show(writer)
         metrics = self._final_metrics()
         metrics |= {"steps": self.step, "minutes": round(self.minutes, 1)}
         figure = metrics[self.headline]

@@ -77,6 +77,7 @@ def export_point_run(
         licence=experiment.licence,
         source=f"experiment {experiment.name}, {run.step} steps, exported by commit {commit}",
         metrics=metrics,
+        credits=credits.lines,
     )
     provenance = {
         "experiment": experiment.name,

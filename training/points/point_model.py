@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class PointModelDescription:
         licence: SPDX identifier or a sentence.
         source: where the weights come from: experiment and commit, or a published file.
         metrics: with the data they were measured on; empty where nothing was measured.
+        credits: whose work the weights build on, a line each.
         format: version of the folder's format.
     """
 
@@ -54,6 +56,7 @@ class PointModelDescription:
     licence: str
     source: str
     metrics: dict[str, Any] = field(default_factory=dict)
+    credits: list[str] = field(default_factory=list)
     format: str = FORMAT
 
 
@@ -85,6 +88,7 @@ def save_point_model(
     licence: str,
     source: str,
     metrics: dict[str, Any] | None = None,
+    credits: Sequence[str] = (),
 ) -> PointModelDescription:
     """Write a point model; kernels are stored in half precision.
 
@@ -98,6 +102,7 @@ def save_point_model(
         licence: SPDX identifier or a sentence.
         source: where the weights come from.
         metrics: measured figures and on which data.
+        credits: whose work they build on, a line each.
 
     Raises:
         PointNetworkError: if the network's classes are not as many as the label space's, or the
@@ -126,6 +131,7 @@ def save_point_model(
         licence=licence,
         source=source,
         metrics=metrics or {},
+        credits=list(credits),
     )
     write_file(folder / WEIGHTS, content)
     space = yaml.safe_dump(label_space.to_mapping(), sort_keys=False, allow_unicode=True)
@@ -188,7 +194,7 @@ def _read_description(folder: Path) -> PointModelDescription:
             f"{path} is malformed: a field is missing or unknown; export or import the model anew"
         ) from error
     for name, value in asdict(description).items():
-        kind = dict if name in _MAPPINGS else str
+        kind = dict if name in _MAPPINGS else list if name == "credits" else str
         if not isinstance(value, kind):
             raise PointNetworkError(
                 f"{path} is malformed: '{name}' is a {type(value).__name__}, not a {kind.__name__};"

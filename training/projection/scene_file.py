@@ -120,6 +120,10 @@ class SceneFile:
         try:
             self._file = safe_open(path, "numpy")
             text = (self._file.metadata() or {}).get(self.KIND)
+        except FileNotFoundError as error:
+            raise DatasetError(
+                f"{path} does not exist; 'python -m training project' writes it"
+            ) from error
         except OSError as error:
             raise DatasetError(f"{path} cannot be read ({error.strerror or error})") from error
         except SafetensorError as error:

@@ -159,7 +159,7 @@ def test_runs_of_3d_networks_are_treated_alike(tmp_path):
 def test_3d_teachers_are_named_even_when_their_features_are_gone(experiment, tmp_path):
     features = tmp_path / "features"
     features.mkdir()
-    FeaturesDescription(6, "some network; licence MIT").write(features)
+    FeaturesDescription(6, "some network; licence MIT", credits=["scans"]).write(features)
     experiment["distillation"] = {
         "features": [str(features)],
         "unpaired": {"scans": ["s"], "features": [str(tmp_path / "absent")]},
@@ -169,4 +169,24 @@ def test_3d_teachers_are_named_even_when_their_features_are_gone(experiment, tmp
     shutil.rmtree(features)
     lines = run_credits(folder).lines
     assert "learnt from features of a 3D network: some network; licence MIT" in lines
+    assert "scans" in lines
     assert any("absent, which could not be read" in line for line in lines)
+
+
+def test_a_control_has_only_the_statistics_of_the_features(experiment, tmp_path):
+    features = tmp_path / "features"
+    features.mkdir()
+    FeaturesDescription(6, "some network").write(features)
+    experiment["distillation"] = {"features": [str(features)], "projection_weight": 0.0}
+    folder = tmp_path / "run"
+    claim_folder(folder, experiment_from_mapping(experiment))
+    expected = "statistics of the features of a 3D network, nothing else of it: some network"
+    assert run_credits(folder).lines == (expected,)
+
+
+def test_credits_of_an_interrupted_start_do_not_stay(experiment, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / CREDITS).write_text("credits: [another's]\norigins: []\n")
+    claim_folder(folder, experiment_from_mapping(experiment))
+    assert run_credits(folder).lines == ()

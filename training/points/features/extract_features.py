@@ -89,7 +89,9 @@ def extract_features(
     sha256 = point_model_sha256(model)
     weight, bias = (part.detach().float().cpu().numpy() for part in model.network.classifier)
     width = model.network.feature_width
-    description = FeaturesDescription(width, _teacher(model), sha256, scale=scale)
+    description = FeaturesDescription(
+        width, _teacher(model), sha256, scale=scale, credits=model.description.credits
+    )
     start_folder(out, description, model.label_space, (weight / scale).astype(np.float32), bias)
     folders = prepared.resolve(), out.resolve()
     jobs = [

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class FeaturesDescription:
         scale: what the network's features were multiplied by, and its classifier's weight divided.
         label_space: file of the classifier's classes, in its order.
         statistics_split: the statistics are over the points of this split.
+        credits: whose work the teacher builds on, a line each; models that learn from the features
+            carry them on.
         format: version of the folder's format.
     """
 
@@ -47,6 +49,7 @@ class FeaturesDescription:
     scale: float = 1.0
     label_space: str = LABEL_SPACE
     statistics_split: str = STATISTICS_SPLIT
+    credits: list[str] = field(default_factory=list)
     format: str = FORMAT
 
     def write(self, folder: Path) -> None:
@@ -83,8 +86,13 @@ class FeaturesDescription:
             raise PointFeaturesError(
                 f"{path} is of the format '{mapping.get('format')}', this version reads '{FORMAT}'"
             )
-        unknown = mapping.keys() - {field.name for field in fields(cls)}
-        absent = {field.name for field in fields(cls) if field.default is MISSING} - mapping.keys()
+        unknown = mapping.keys() - {each.name for each in fields(cls)}
+        required = {
+            each.name
+            for each in fields(cls)
+            if each.default is MISSING and each.default_factory is MISSING
+        }
+        absent = required - mapping.keys()
         for names, complaint in ((unknown, "is unknown"), (absent, "is missing")):
             if names:
                 raise PointFeaturesError(
@@ -107,4 +115,6 @@ def _fits(name: str, value: Any) -> bool:
         return type(value) is int and value > 0
     if name == "scale":
         return type(value) in (int, float) and 0 < value < math.inf
+    if name == "credits":
+        return isinstance(value, list) and all(isinstance(line, str) for line in value)
     return isinstance(value, str)
