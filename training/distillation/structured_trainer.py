@@ -129,8 +129,8 @@ class StructuredDistillationTrainer(PairedTrainer):
     def _watched(self) -> dict[str, float]:
         """Means of the terms over all processes, without their weights, and the critic's loss."""
         scalars = {name: self.workers.mean(value) for name, value in self._scalars.items()}
-        for name, total in self._sums.items():
-            total, count = (self.workers.mean(value) for value in (total, self._numbers[name]))
+        for name, own in self._sums.items():
+            total, count = (self.workers.mean(value) for value in (own, self._numbers[name]))
             if count:
                 scalars[f"structured/{name}"] = total / count
         return super()._watched() | scalars
