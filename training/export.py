@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from seg3d2d_ros.bundle import InputSpec, ModelBundle
 from seg3d2d_ros.bundle_writer import write_bundle
@@ -60,7 +61,8 @@ def bundle_metrics(bundle: ModelBundle, dataset: LabelledFrames, config: ParserC
         ExportError: if a frame cannot be parsed.
     """
     predict = bundle_predictor(SceneParser(bundle, config))
-    return evaluate(predict, dataset, bundle.label_space).metrics()
+    frames = tqdm(range(len(dataset)), desc="measuring", unit="frame")
+    return evaluate(predict, dataset, bundle.label_space, frames).metrics()
 
 
 def export_run(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
 from training.data.labelled_frames import LabelledFrames
 from training.engine.predictor import NetworkPredictor
@@ -27,7 +28,7 @@ def collect_logits(
     centre = 0.5 / graph.stride if graph.align_corners else 0.5
     rng = np.random.default_rng(seed)
     logits, truth = [], []
-    for index in range(len(dataset)):
+    for index in tqdm(range(len(dataset)), desc="fitting the confidence", unit="frame"):
         image, labels = dataset.load(index)
         maps = predict.logits(image)
         height, width = maps.shape[1:]

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tqdm import tqdm
+
 from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
 from training.counted import counted
@@ -60,7 +62,12 @@ def export_point_run(
     train = LabelledScenes(root, data.train_split, run.label_space, memory=0)
     val = LabelledScenes(root, data.val_split, run.label_space, memory=0)
     confusion = evaluate_scenes(
-        network.to(device), run.sampling, val, run.label_space, device=device
+        network.to(device),
+        run.sampling,
+        val,
+        run.label_space,
+        indices=tqdm(range(len(val)), desc="measuring", unit="scene"),
+        device=device,
     )
     metrics = {
         "data": f"{counted(len(val), 'scene')} of the {data.val_split} split of {root.name}"
