@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +30,19 @@ SHOWN = 4
 
 
 def depth_batches(
-    frames: JoinedFrames, roots: list[str], network: torch.nn.Module, **settings: Any
+    frames: JoinedFrames, measured: list[MeasuredDepth], network: torch.nn.Module, **settings: Any
 ) -> DepthBatches:
     """Batches of frames with the depth of their data sets.
 
     Args:
         frames: of these data sets, in their order.
-        roots: folders of the data sets.
+        measured: of these data sets.
         network: in whose feature cells the depth is.
         settings: see :class:`training.distillation.depth_batches.DepthBatches`.
 
     Raises:
-        DatasetError: if a data set has no depth.
         ExperimentError: if the crop doesn't fit the network's features.
     """
-    measured = [MeasuredDepth(Path(root)) for root in roots]
     return DepthBatches(frames, measured, feature_grid(network), **settings)
 
 
@@ -57,8 +56,10 @@ class MultitaskTrainer(Trainer):
 
     def _new_batches(self) -> TrainingBatches:
         data = self.experiment.data
-        roots = [data.root, *data.more_train]
-        return depth_batches(self.train_frames, roots, self.graph.network, **self._batch_settings())
+        measured = [MeasuredDepth(Path(root)) for root in (data.root, *data.more_train)]
+        return depth_batches(
+            self.train_frames, measured, self.graph.network, **self._batch_settings()
+        )
 
     def _counts(self, labels: Tensor, *targets: Tensor) -> dict[str, float]:
         depth = targets[0]
@@ -93,8 +94,13 @@ class MultitaskTrainer(Trainer):
             "workers": 1,
             "canonical": canonical,
         }
-        root = [self.experiment.data.root]
-        return depth_batches(JoinedFrames([self.val_frames]), root, network, **settings)
+        frames = JoinedFrames([self.val_frames])
+        return depth_batches(frames, [self._val_depth], network, **settings)
+
+    @cached_property
+    def _val_depth(self) -> MeasuredDepth:
+        """Kept, as it says once which depth can't be used."""
+        return MeasuredDepth(Path(self.experiment.data.root))
 
     def _show(self, writer: SummaryWriter) -> None:
         super()._show(writer)

@@ -100,7 +100,7 @@ def pictures(folder):
     events.Reload()
     found = {}
     for tag in events.Tags()["images"]:
-        (event,) = events.Images(tag)
+        *_, event = events.Images(tag)  # the last is of the run's end
         content = np.frombuffer(event.encoded_image_string, np.uint8)
         found[tag] = cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1]
     return found

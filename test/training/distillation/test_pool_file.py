@@ -114,7 +114,7 @@ def test_a_pool_of_other_files_is_made_anew_and_that_is_said(
     change(pool_data)
     with caplog.at_level(logging.INFO):
         found = opened()
-    assert reads and "made from other scenes, features, labels or settings" in caplog.text
+    assert reads and "others than those that" in caplog.text
     assert_alike(found, new_pool(per_class=40))
     del reads[:]
     assert_alike(opened(), found)
