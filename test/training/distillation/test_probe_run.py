@@ -19,6 +19,7 @@ from training.engine.trainer import Trainer
 @pytest.fixture
 def run(prepared, experiment, tmp_path):
     experiment["data"] = {"root": str(prepared)}
+    experiment["input"] = {"height": 64, "width": 96}
     experiment["training"]["steps"] = 1
     Trainer(experiment_from_mapping(experiment), tmp_path / "run", show_progress=False).run()
     return tmp_path / "run"

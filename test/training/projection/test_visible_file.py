@@ -199,7 +199,7 @@ def test_a_frame_that_is_not_there_is_named(written):
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):
-    with pytest.raises(DatasetError, match="nowhere.safetensors cannot be read"):
+    with pytest.raises(DatasetError, match="nowhere.safetensors does not exist; .*project"):
         VisiblePointsFile(tmp_path / "nowhere.safetensors")
 
 
