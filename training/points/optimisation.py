@@ -1,17 +1,15 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Loss, learning-rate schedules and parameter groups of 3D networks."""
+"""Learning-rate schedules and parameter groups of 3D networks."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from training.engine.optimisation import polynomial
-from training.points.cloud import UNLABELED
 from training.points.experiment import PointTrainingConfig
 
 
@@ -43,34 +41,3 @@ def parameter_groups(network: nn.Module, config: PointTrainingConfig) -> list[di
     flat_ids = {id(parameter) for parameter in flat}
     decayed = [p for p in network.parameters() if id(p) not in flat_ids]
     return [{"params": decayed, **common}, {"params": flat, **common, "weight_decay": 0.0}]
-
-
-def label_weight(labels: Tensor, weights: Tensor) -> Tensor:
-    """Sum of the class weights of labelled rows, a scalar: what the loss is divided by."""
-    return weights[labels[labels != UNLABELED]].sum()
-
-
-def point_loss(
-    logits: Tensor, labels: Tensor, weights: Tensor, total: float, smoothing: float
-) -> Tensor:
-    """Cross-entropy of the labelled rows, summed and divided by a given total.
-
-    With the total of :func:`label_weight` over several batches, the losses of these add up to the
-    weighted mean over all their rows.
-
-    Args:
-        logits: [n, classes].
-        labels: int64 [n]; ``UNLABELED`` does not count.
-        weights: [classes].
-        total: what the sum is divided by.
-        smoothing: label smoothing in [0, 1).
-    """
-    loss = F.cross_entropy(
-        logits.float(),
-        labels,
-        weights,
-        ignore_index=UNLABELED,
-        label_smoothing=smoothing,
-        reduction="sum",
-    )
-    return loss / total

@@ -21,19 +21,19 @@ from torch.utils.tensorboard import SummaryWriter
 
 from seg3d2d_ros.labels import LabelSpace
 from training.counted import counted
+from training.engine.loss_sums import SEGMENTATION, divisors, segmentation_sum, weight_of
 from training.engine.optimisation import class_weights, new_optimiser
 from training.engine.settings import ExperimentError
 from training.engine.stored_run import start_from
 from training.engine.training_run import TrainingRun
 from training.points.batches import SceneBatches
+from training.points.cloud import UNLABELED
 from training.points.evaluation import evaluate_scenes, point_metrics
 from training.points.experiment import PointExperiment, point_experiment_from_mapping
 from training.points.networks.point_network import PointNetwork
 from training.points.networks.registry import build_point_network, build_sampling
 from training.points.optimisation import (
-    label_weight,
     parameter_groups,
-    point_loss,
     schedule_factor,
 )
 from training.points.sampling.scene_sampling import TrainingBatch
@@ -123,8 +123,8 @@ class PointTrainer(TrainingRun):
     def _train_step(self, *batches: TrainingBatch) -> float:
         self._begin_step()
         labels = [batch.labels.to(self.device) for batch in batches]
-        mine = sum(float(label_weight(each, self.weights)) for each in labels)
-        total = max(self.workers.mean(mine), 1e-6)
+        mine = sum(float(weight_of(each, UNLABELED, self.weights)) for each in labels)
+        total = divisors({SEGMENTATION: mine}, "mean", self.workers.mean)[SEGMENTATION]
         return self._descend(
             self._loss(batch, truth, total) for batch, truth in zip(batches, labels, strict=True)
         )
@@ -132,7 +132,9 @@ class PointTrainer(TrainingRun):
     def _loss(self, batch: TrainingBatch, labels: Tensor, total: float) -> Tensor:
         with self._autocast():
             output = self.network(*(value.to(self.device) for value in batch.inputs))
-        return point_loss(output.logits, labels, self.weights, total, self.training.label_smoothing)
+        smoothing = self.training.label_smoothing
+        found = segmentation_sum(output.logits, labels, UNLABELED, self.weights, smoothing)
+        return found.total / total
 
     def averaged_network(self) -> PointNetwork:
         """A copy of the network with the averaged weights, in evaluation mode, on the device."""

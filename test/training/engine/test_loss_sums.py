@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+F = torch.nn.functional
 
 from training.engine.loss_sums import (  # noqa: E402
     SEGMENTATION,
@@ -97,3 +98,31 @@ def test_loss_without_any_label_is_zero():
     loss.backward()
     assert float(loss.detach()) == 0.0
     assert not logits.grad.any()
+
+
+def test_losses_of_parts_add_up_to_the_weighted_mean_over_all_rows():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(12, 3, generator=generator)
+    labels = torch.tensor([0, 1, -1, 2, 2, 0, 1, 1, -1, -1, 2, 0])
+    weights = torch.tensor([0.5, 1.0, 3.0])
+    total = float(weight_of(labels, -1, weights))
+    assert total == pytest.approx(3 * 0.5 + 3 * 1.0 + 3 * 3.0)
+    parts = [(0, 3), (3, 9), (9, 12)]
+
+    def total_of(a, b, smoothing):
+        return segmentation_sum(logits[a:b], labels[a:b], -1, weights, smoothing).total
+
+    summed = sum(total_of(a, b, 0.1) for a, b in parts) / total
+    expected = F.cross_entropy(
+        logits, labels, weights, ignore_index=-1, label_smoothing=0.0, reduction="mean"
+    )
+    plain = sum(total_of(a, b, 0.0) for a, b in parts) / total
+    torch.testing.assert_close(plain, expected)
+    assert float(summed) != pytest.approx(float(plain))
+
+
+def test_rows_without_a_class_give_no_gradient():
+    logits = torch.randn(4, 3, requires_grad=True)
+    labels = torch.tensor([-1, 0, -1, 2])
+    segmentation_sum(logits, labels, -1, torch.ones(3)).total.backward()
+    assert (logits.grad[[0, 2]] == 0).all() and (logits.grad[[1, 3]] != 0).all()

@@ -10,14 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import torch.nn.functional as F  # noqa: E402
 
 from training.points.experiment import PointTrainingConfig  # noqa: E402
 from training.points.networks.registry import build_point_network  # noqa: E402
 from training.points.optimisation import (  # noqa: E402
-    label_weight,
     parameter_groups,
-    point_loss,
     schedule_factor,
 )
 
@@ -58,27 +55,3 @@ def test_adamw_spares_biases_of_any_shape_and_sgd_nothing():
     adamw = decays("adamw")
     for name, decay in adamw.items():
         assert decay == (0.1 if name.endswith("kernel") else 0.0), name
-
-
-def test_losses_of_parts_add_up_to_the_weighted_mean_over_all_rows():
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(12, 3, generator=generator)
-    labels = torch.tensor([0, 1, -1, 2, 2, 0, 1, 1, -1, -1, 2, 0])
-    weights = torch.tensor([0.5, 1.0, 3.0])
-    total = float(label_weight(labels, weights))
-    assert total == pytest.approx(3 * 0.5 + 3 * 1.0 + 3 * 3.0)
-    parts = [(0, 3), (3, 9), (9, 12)]
-    summed = sum(point_loss(logits[a:b], labels[a:b], weights, total, 0.1) for a, b in parts)
-    expected = F.cross_entropy(
-        logits, labels, weights, ignore_index=-1, label_smoothing=0.0, reduction="mean"
-    )
-    plain = sum(point_loss(logits[a:b], labels[a:b], weights, total, 0.0) for a, b in parts)
-    torch.testing.assert_close(plain, expected)
-    assert float(summed) != pytest.approx(float(plain))
-
-
-def test_rows_without_a_class_give_no_gradient():
-    logits = torch.randn(4, 3, requires_grad=True)
-    labels = torch.tensor([-1, 0, -1, 2])
-    point_loss(logits, labels, torch.ones(3), 2.0, 0.0).backward()
-    assert (logits.grad[[0, 2]] == 0).all() and (logits.grad[[1, 3]] != 0).all()

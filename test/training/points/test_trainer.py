@@ -16,9 +16,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
 from training.engine.checkpoint import CheckpointError  # noqa: E402
+from training.engine.loss_sums import segmentation_sum, weight_of  # noqa: E402
 from training.engine.settings import ExperimentError  # noqa: E402
 from training.points.experiment import point_experiment_from_mapping  # noqa: E402
-from training.points.optimisation import label_weight, point_loss  # noqa: E402
 from training.points.trainer import PointTrainer  # noqa: E402
 
 
@@ -79,9 +79,9 @@ def test_accumulated_gradients_are_those_of_the_joined_batch(point_experiment, t
     assert len(batches) == 3
     joined = run.sampling.batch([run.batches._draw(sample) for sample in range(3)])
     run.network.eval()
-    total = float(label_weight(joined.labels, run.weights))
+    total = float(weight_of(joined.labels, -1, run.weights))
     logits = run.network(*joined.inputs).logits
-    point_loss(logits, joined.labels, run.weights, total, 0.0).backward()
+    (segmentation_sum(logits, joined.labels, -1, run.weights).total / total).backward()
     expected = [parameter.grad.clone() for parameter in run.network.parameters()]
     run.network.train = lambda mode=True: run.network  # batch norm stays as in evaluation
     run._train_step(*batches)

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 import torch
 from training.points.experiment import load_point_experiment
-from training.points.optimisation import label_weight, point_loss
+from training.engine.loss_sums import segmentation_sum, weight_of
 from training.points.trainer import PointTrainer
 run = PointTrainer(load_point_experiment(sys.argv[1]), Path(sys.argv[2]), show_progress=False)
 assert run.workers.count == 2
@@ -30,9 +30,9 @@ samples = [batches._draw(sample) for sample in range(4)]
 joined = run.sampling.batch(samples)
 mine, = batches.at(0)
 assert 0 < len(mine.labels) < len(joined.labels)
-total = float(label_weight(joined.labels, run.weights))
-loss = point_loss(network(*joined.inputs).logits, joined.labels, run.weights, total, 0.0)
-loss.backward()
+total = float(weight_of(joined.labels, -1, run.weights))
+logits = network(*joined.inputs).logits
+(segmentation_sum(logits, joined.labels, -1, run.weights).total / total).backward()
 expected = [parameter.grad.clone() for parameter in network.parameters()]
 run._train_step(mine)
 for parameter, gradient in zip(network.parameters(), expected, strict=True):
