@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -61,3 +63,20 @@ def experiment(rooms, repository):
             "evaluate_every": 3,
         },
     }
+
+
+@pytest.fixture
+def equation_2():
+    """The sum of Eq. 2, term by term, and the number of valid pixels; 255 is none."""
+
+    def sum_and_count(logits, labels):
+        total, count = 0.0, 0
+        for n, y, x in (labels != 255).nonzero().tolist():
+            count += 1
+            exponentials = [math.exp(value) for value in logits[n, :, y, x].tolist()]
+            for c, value in enumerate(exponentials):
+                if labels[n, y, x] == c:
+                    total -= math.log(value / sum(exponentials))
+        return total, count
+
+    return sum_and_count

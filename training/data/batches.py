@@ -16,7 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from training.data.augmentation import AugmentationConfig, augment
+from training.data.augmentation import augment
+from training.data.augmentation_config import AugmentationConfig
 from training.data.labelled_frames import JoinedFrames
 
 Sample = tuple[npt.NDArray[Any], ...]

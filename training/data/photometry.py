@@ -9,14 +9,12 @@ balance, blur, sensor noise and JPEG.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:  # it imports this module
-    from training.data.augmentation import AugmentationConfig
+from training.data.augmentation_config import AugmentationConfig
 
 FloatImage = npt.NDArray[np.float32]
 

@@ -23,6 +23,6 @@ def fill_depth_network(cascade: DepthCascade, folder: Path) -> None:
     """
     try:
         _, checkpoint = run_files(folder)
+        fill_with_averaged(cascade.depth_network, checkpoint, "the cascade's depth network")
     except CheckpointError as error:
         raise CheckpointError(f"network.depth_run: {error}") from error
-    fill_with_averaged(cascade.depth_network, checkpoint, "the cascade's depth network")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from seg3d2d_ros.networks.parsing_outputs import ParsingOutputs
-from training.data.augmentation import UNCHANGED
+from training.data.augmentation_config import UNCHANGED
 from training.data.batches import TrainingBatches
 from training.data.labelled_frames import JoinedFrames
 from training.distillation.depth_batches import DepthBatches

@@ -53,7 +53,7 @@ class PoolSource:
     scenes: LabelledScenes
     num_classes: int
     width: int
-    per_class: int = 16384
+    per_class: int
     most_scenes: int = 0
     seed: int = 0
 

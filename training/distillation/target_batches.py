@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import AugmentationConfig, augment_with_matrix
+from training.data.augmentation import augment_with_matrix
+from training.data.augmentation_config import AugmentationConfig
 from training.data.batches import TrainingBatches
 from training.data.labelled_frames import JoinedFrames, LabelledFrame
 from training.data.resizing import Affine, compose

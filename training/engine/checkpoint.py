@@ -37,7 +37,8 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], keep: int) -
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # PyTorch's writer raises the latter on a full disk
         raise CheckpointError(
-            f"checkpoint {path} can't be written ({first_line(error)}); make room on the disk, and "
+            f"checkpoint {path} can't be written ({first_line(error)}); make room on the disk, or "
+            "its folder writable, and "
             "the same command goes on from the newest checkpoint"
         ) from error
     finally:

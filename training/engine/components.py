@@ -40,7 +40,8 @@ def input_spec(experiment: Experiment, network: nn.Module) -> InputSpec:
         check_sides(network, training.early_crop, "training.early_crop")
     if any(side % multiple or side < multiple for side in (size.height, size.width)):
         raise ExperimentError(
-            f"input is {size.height} x {size.width}, its sides must be multiples of {multiple}"
+            f"input is {size.height} x {size.width}; input.height and input.width must be "
+            f"multiples of {multiple}"
         )
     return InputSpec(size.height, size.width, multiple, *pixel_statistics(network))
 

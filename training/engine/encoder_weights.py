@@ -73,7 +73,10 @@ def load_encoder_weights(network: nn.Module, file: str, name: str) -> None:
     try:
         checkpoint = read_checkpoint(Path(file))
     except PublishedWeightsError as error:
-        raise ExperimentError(f"network.encoder_weights: {error}") from error
+        raise ExperimentError(
+            f"network.encoder_weights: {error}; name a file that docs/published_weights.md speaks "
+            "of, or none ('--set network.encoder_weights=') to begin with random numbers"
+        ) from error
     own = _of_colours(encoder)
     expected = {published.name(ours): weight for ours, weight in own.items()}
     beside = tuple(f"'{beginning}" for beginning in published.left_out)

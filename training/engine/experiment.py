@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.data.augmentation import AugmentationConfig
+from training.data.augmentation_config import AugmentationConfig
 from training.distillation.distillation_config import DistillationConfig
 from training.engine.run_config import RunConfig
 from training.engine.settings import ExperimentError, build_section, plain, read_settings
@@ -117,7 +117,7 @@ class TrainingConfig(RunConfig):
         if not self.steps and not self.epochs:
             raise self._impossible("steps", "above 0 where there are no epochs")
         if self.steps and self.epochs:
-            raise ExperimentError("training has both steps and epochs; give one of them")
+            raise ExperimentError("training has both steps and epochs; set one of them to 0")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.distillation.distillation_config import REDUCTIONS
+
 SEGMENTATION = "segmentation"
 """Name of the term of Eq. 2, whose number of valid pixels is the common divisor of sums."""
 
@@ -118,8 +120,8 @@ def divisors(
     Raises:
         ValueError: if there is no such reduction, or sums have no segmentation term.
     """
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is {reduction!r}, it must be mean or sum")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction is {reduction!r}, it must be of {', '.join(REDUCTIONS)}")
     if reduction == "mean":
         averaged = {name: average_over_processes(float(n)) for name, n in counts.items()}
         return {name: n if n > 0 else math.inf for name, n in averaged.items()}

@@ -127,10 +127,10 @@ class TrainingRun(ABC):
         path = newest_checkpoint(self.folder / "checkpoints")
         if path is not None:
             restore_run(self, path)
-        if self.workers.agree(self.step) != self.step:
+        if self.workers.mean(abs(self.step - self.workers.agree(self.step))):
             raise ExperimentError(
-                f"{self.folder} is at step {self.step} here and at another for the first process; "
-                "all processes must see the same run folder"
+                f"processes would begin at step {self.step} in {self.folder} and at others "
+                "elsewhere; all of them must see the same run folder"
             )
         self.workers.same_start(self.network.state_dict().values())
         if self.workers.leads and self._settings is not None:

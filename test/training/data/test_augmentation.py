@@ -10,15 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data.augmentation import (
-    UNCHANGED,
-    AugmentationConfig,
-    apply_warp,
-    augment,
-    augment_with_matrix,
-    draw_warp,
-    warp,
-)
+from training.data.augmentation import apply_warp, augment, augment_with_matrix, draw_warp, warp
+from training.data.augmentation_config import UNCHANGED, AugmentationConfig
 
 CONFIG = AugmentationConfig()
 STILL = UNCHANGED

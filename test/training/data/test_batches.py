@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.data.augmentation import UNCHANGED, AugmentationConfig  # noqa: E402
+from training.data.augmentation_config import UNCHANGED, AugmentationConfig  # noqa: E402
 from training.data.batches import TrainingBatches  # noqa: E402
 from training.data.labelled_frames import DatasetError  # noqa: E402
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data.augmentation import UNCHANGED, AugmentationConfig
+from training.data.augmentation_config import UNCHANGED, AugmentationConfig
 from training.data.photometry import photometric
 
 CONFIG = AugmentationConfig()

@@ -170,31 +170,24 @@ def paired_rooms(tmp_path_factory, repository):
 
 
 @pytest.fixture
-def experiment(paired_rooms):
+def experiment(experiment, paired_rooms):
     """Mapping of an experiment on them that trains in a second, of a student without a branch."""
-    return {
-        "name": "tiny",
-        "label_space": str(paired_rooms.root / "label_space.yaml"),
-        "data": {"root": str(paired_rooms.root)},
-        "network": {
-            "name": "efficientnet_lite_fpn",
-            "config": {"width": 8},
-            "imagenet": False,
-        },
-        "input": {"height": 96, "width": 128},
-        "training": {
-            "steps": 4,
-            "batch": 2,
-            "crop": [64, 96],
-            "warmup": 2,
-            "threads": 1,
-            "precision": "fp32",
-            "log_every": 1,
-            "checkpoint_every": 2,
-            "evaluate_every": 0,
-        },
-        "distillation": {},
-    }
+    experiment["label_space"] = str(paired_rooms.root / "label_space.yaml")
+    experiment["data"] = {"root": str(paired_rooms.root)}
+    experiment["input"] = {"height": 96, "width": 128}
+    experiment["training"] |= {"crop": [64, 96], "precision": "fp32"}
+    experiment["training"] |= {"log_every": 1, "evaluate_every": 0}
+    experiment["distillation"] = {}
+    return experiment
+
+
+@pytest.fixture
+def distilled(experiment, paired_rooms):
+    """Of a student with a branch, which learns from their features."""
+    branch = {"feature_width": WIDTH, "hidden": 16, "width_2d": 12}
+    experiment["network"]["config"]["branch"] = branch
+    experiment["distillation"] = {"features": [str(paired_rooms.features)]}
+    return experiment
 
 
 def _frame(folder, k, camera, number, split):
@@ -279,7 +272,7 @@ def new_source(pool_data, pool_space):
 
     def new(**settings):
         scenes = LabelledScenes(pool_data.prepared, "train", pool_space, memory=0)
-        settings = {"width": POOL_WIDTH} | settings
+        settings = {"width": POOL_WIDTH, "per_class": 1000} | settings
         return PoolSource(PointFeatures(pool_data.folder), scenes, 4, **settings)
 
     return new

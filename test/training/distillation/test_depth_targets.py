@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from seg3d2d_ros.labels import LabelSpace
-from training.data.augmentation import AugmentationConfig, draw_warp
+from training.data.augmentation import draw_warp
+from training.data.augmentation_config import AugmentationConfig
 from training.data.defects import DefectError, DefectKind
 from training.data.labelled_frames import DatasetError
 from training.data.manifest import ManifestFrames, read_manifest, write_manifest

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -132,6 +133,26 @@ def test_val_frames_are_shown_with_their_depth(kind, experiment, request, tmp_pa
     assert known.mean() > 0.5
     assert np.array_equal(measured[known], expected[known])
     assert (measured[~known] == NOT_MEASURED).all()
+
+
+def test_predicted_depth_is_shown_in_metres(experiment, tmp_path, monkeypatch):
+    """What is predicted for the wall is shown as the 3 m that it is away."""
+    run = trainer(experiment, tmp_path / "run", MultitaskTrainer)
+    canonical = run._val_batches(run.graph.network).at(0)[2]
+    metres = run._val_batches(run.graph.network, canonical=False).at(0)[2]
+    wall = float(canonical[(metres - 3.0).abs() < 0.05].mean())
+    assert abs(wall - 3.0) > 1  # so that one is told from the other
+    everywhere = torch.full((1, 1, *canonical.shape[1:]), wall).log()
+    monkeypatch.setattr(run, "_log_depth", lambda outputs: everywhere)
+    shown = {}
+    writer = SimpleNamespace(
+        add_image=lambda name, picture, *_, **__: shown.update({name: picture})
+    )
+    run._show_depth(writer)
+    tile, top = 288, 20
+    predicted = shown["val_depth/0"][top : top + round(tile * 64 / 96), tile + 4 :][:, :tile]
+    expected = depth_colors(np.full((1, 1), 3.0, np.float32), NEAR_M, FAR_M)[0, 0]
+    assert np.abs(predicted.astype(int) - expected).max() <= 3
 
 
 def test_a_network_without_depth_is_named(experiment, tmp_path):

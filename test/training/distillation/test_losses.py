@@ -50,17 +50,6 @@ def equation_1(simulated, features, covered):
     return total, count
 
 
-def equation_2(logits, labels):
-    total, count = 0.0, 0
-    for n, y, x in (labels != UNLABELED).nonzero().tolist():
-        count += 1
-        exponentials = [math.exp(value) for value in logits[n, :, y, x].tolist()]
-        for c, value in enumerate(exponentials):
-            if labels[n, y, x] == c:
-                total -= math.log(value / sum(exponentials))
-    return total, count
-
-
 def test_projection_sum_is_equation_1_with_its_gradient(batch):
     simulated = batch["simulated"].requires_grad_()
     features = batch["features"].requires_grad_()
@@ -120,7 +109,9 @@ def terms_of(batch):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_combined_loss_is_the_weighted_sum_of_means_or_of_sums_over_valid_pixels(batch, reduction):
+def test_combined_loss_is_the_weighted_sum_of_means_or_of_sums_over_valid_pixels(
+    batch, equation_2, reduction
+):
     found = combined(terms_of(batch), reduction, alone)
     segmentation, valid = equation_2(batch["logits"].double(), batch["labels"])
     projection, covered = equation_1(
@@ -133,7 +124,7 @@ def test_combined_loss_is_the_weighted_sum_of_means_or_of_sums_over_valid_pixels
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_without_a_covered_cell_the_loss_is_that_of_segmentation(batch, reduction):
+def test_without_a_covered_cell_the_loss_is_that_of_segmentation(batch, equation_2, reduction):
     batch["covered"][:] = False
     simulated = batch["simulated"].requires_grad_()
     logits = batch["logits"].requires_grad_()
@@ -201,7 +192,7 @@ def test_a_batch_taken_in_parts_has_the_gradient_of_the_whole(batch):
 
 def test_unknown_reductions_and_sums_without_pixels_are_refused(batch):
     terms = terms_of(batch)
-    with pytest.raises(ValueError, match="must be mean or sum"):
+    with pytest.raises(ValueError, match="must be of mean, sum"):
         combined(terms, "average", alone)
     del terms[SEGMENTATION]
     with pytest.raises(ValueError, match="valid pixels of the term 'segmentation'"):

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch")
 
 from seg3d2d_ros.labels import LabelSpace
-from training.data.augmentation import AugmentationConfig
+from training.data.augmentation_config import AugmentationConfig
 from training.data.labelled_frames import JoinedFrames
 from training.data.open_frames import open_frames
 from training.distillation.paired_batches import PairedBatches

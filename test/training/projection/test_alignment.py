@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
-from training.data.augmentation import (
-    AugmentationConfig,
-    apply_warp,
-    augment_with_matrix,
-    draw_warp,
-)
+from training.data.augmentation import apply_warp, augment_with_matrix, draw_warp
+from training.data.augmentation_config import UNCHANGED, AugmentationConfig
 from training.data.labelled_frames import LabelledFrame, LabelledFrames
 from training.data.resizing import compose
 from training.projection.feature_grid import PIXELS, FeatureGrid
@@ -128,21 +126,7 @@ def test_the_nearest_point_wins_after_the_warp_too():
 FILE_WIDTH, FILE_HEIGHT = 162, 121
 BLOCK = (40, 54)
 """Rows and columns of the parts of the file's label image that have one label."""
-GEOMETRY_ALONE = AugmentationConfig(
-    scale=(1.0, 1.6),
-    aspect=1.1,
-    rotation=5.0,
-    brightness=1.0,
-    contrast=1.0,
-    saturation=(1.0, 1.0),
-    hue=0.0,
-    white_balance=1.0,
-    gamma=1.0,
-    blur=0.0,
-    noise=0.0,
-    jpeg=0.0,
-    grey=0.0,
-)
+GEOMETRY_ALONE = replace(UNCHANGED, scale=(1.0, 1.6), aspect=1.1, rotation=5.0, flip=0.5)
 
 
 @pytest.fixture(scope="module")
