@@ -17,6 +17,7 @@ from training import evaluate_command
 from training.argument_types import classes, count, rate, text_file
 from training.distillation import probe_command
 from training.engine import train_command
+from training.provenance import own_commands, record_own_command
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -61,7 +62,9 @@ def _statistics_2d(arguments: argparse.Namespace) -> int:
     from training.distillation.measure_statistics_2d import measure_statistics_2d
 
     out = arguments.out or arguments.run_folder / "statistics_2d.json"
-    mean, std = measure_statistics_2d(arguments.run_folder, out, arguments.device, arguments.frames)
+    mean, std = measure_statistics_2d(
+        arguments.run_folder, out, arguments.device, arguments.frames, own_commands(arguments.words)
+    )
     print(f"{out}: mean {mean:.4f}, standard deviation {std:.4f}")
     return 0
 
@@ -196,7 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     arguments.words = words
     if arguments.verb == "rooms":  # needs Open3D, but not the PyTorch that the other verbs need
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        if status == 0:
+            record_own_command(arguments.out, words)
+        return status
     try:
         return int(arguments.run(arguments))
     except KeyboardInterrupt:

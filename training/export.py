@@ -36,10 +36,10 @@ from training.engine.calibration import (
 from training.engine.components import training_frames
 from training.engine.evaluation import evaluate
 from training.engine.predictor import NetworkPredictor
-from training.engine.run_credits import run_credits
+from training.engine.run_origins import run_origins
 from training.finished_run import load_run
 from training.model_card import model_card
-from training.provenance import git_commit, training_history
+from training.provenance import git_commit
 from training.quantisation import check_tools
 
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]
@@ -97,9 +97,8 @@ def export_run(
     if int8:
         check_tools()
     commit = git_commit(Path(__file__).parent)  # of the code that runs, whatever comes meanwhile
-    history = training_history(run_folder)
     run = load_run(run_folder)
-    credits = run_credits(run_folder)
+    origins = run_origins(run_folder)
     # Kernels are rounded as they are stored before anything is measured: one model in all formats.
     round_as_stored(run.graph.network)
     spec = run.spec
@@ -118,8 +117,8 @@ def export_run(
     provenance = {
         "experiment": run.experiment.name,
         "command": command,
-        "training": history,
-        "origins": list(credits.origins),
+        "training": list(origins.history),
+        "origins": list(origins.sentences),
         "commit": commit,
         "dataset": {
             "train": {"frames": len(train), "sha256": train.fingerprint()},
@@ -158,7 +157,7 @@ def export_run(
                 metrics=metrics,
                 provenance=provenance,
                 licence=run.experiment.licence,
-                credits=list(credits.lines),
+                credits=list(origins.credits),
             )
 
         trial = write(Path(scratch) / bundle_folder.name, pairs, {}, "not yet measured\n")

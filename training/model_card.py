@@ -25,8 +25,8 @@ def model_card(
         metrics: as :meth:`seg3d2d_ros.confusion_matrix.ConfusionMatrix.metrics` gives them, with
             ``data``, the words for what they were measured on.
         provenance: experiment, command, training (see
-            :func:`training.provenance.training_history`), origins (see
-            :class:`training.engine.run_credits.RunCredits`), commit, dataset, seed and steps.
+            :data:`training.engine.run_history.HistoryEntry`), origins (the sentences of
+            :class:`training.engine.run_origins.RunOrigins`), commit, dataset, seed and steps.
         remarks: further Markdown, such as what was seen on other pictures.
         pictures: how many reference images the contact sheet beside the card shows.
     """
@@ -92,14 +92,17 @@ def _int8(metrics: Mapping[str, Any]) -> str:
 
 
 def commands_section(provenance: Mapping[str, Any]) -> str:
-    """The commands of training and export, in order, as a block of shell.
+    """The commands that made data, training and export, in order, as a block of shell.
 
-    A run that records none is named in a comment.
+    Where there is no record of them, a comment says of what.
     """
     lines: list[str] = []
-    for run in provenance["training"]:
-        missing = f"# run {run['run']} of experiment {run['experiment']}: no record of its commands"
-        lines += run["commands"] or [missing]
+    for entry in provenance["training"]:
+        if "run" in entry:
+            what = f"run {entry['run']} of experiment {entry['experiment']}"
+        else:
+            what = entry["data"]
+        lines += entry["commands"] or [f"# {what}: no record of its commands"]
     return "\n".join(["```sh", *lines, provenance["command"], "```"])
 
 

@@ -1,19 +1,18 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a model comes from: the commit of the code, and the commands that trained it."""
+"""Where files come from: the commit of the code, and the commands that wrote a folder."""
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
+from seg3d2d_ros.atomic_file import write_file
 
-from training.engine.run_credits import earlier_run
-from training.engine.run_folder import recorded_commands
-from training.engine.settings import ExperimentError
-
+COMMANDS = "commands.txt"
 _CODE = (":(top)training", ":(top)seg3d2d_ros", ":(top)config")
 
 
@@ -44,38 +43,53 @@ def _git(folder: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def training_history(run_folder: Path) -> list[dict[str, Any]]:
-    """The runs a model went through, first the one that began it.
+def training_command(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:
+    """The command line of this process; of several machines without their rendezvous.
 
-    A run that started from another's weights (``network.start_from``), or whose depth network
-    another one trained (``network.depth_run``), comes after that one.
+    Args:
+        words: what follows ``python -m training``.
+        environment: tells whether torchrun started it, and how many processes.
+    """
+    if "TORCHELASTIC_RUN_ID" not in environment:
+        return shlex.join(["python", "-m", "training", *words])
+    nodes = environment.get("GROUP_WORLD_SIZE", "1")
+    machines = ["--standalone"] if nodes == "1" else ["--nnodes", nodes]
+    processes = environment.get("LOCAL_WORLD_SIZE", "1")
+    launcher = ["torchrun", *machines, "--nproc-per-node", processes]
+    return shlex.join([*launcher, "-m", "training", *words])
 
-    Returns:
-        For each ``run``, the name of its folder, ``experiment``, that of its settings, and
-        ``commands``, the lines recorded in the folder (see :func:`recorded_commands`), which are
-        none if it was trained before runs recorded them or the folder is no longer there.
+
+def own_commands(words: Sequence[str]) -> list[str]:
+    """The command line of this process as lines of shell, after a comment that names the commit.
+
+    Args:
+        words: what follows ``python -m training``.
+    """
+    return [f"# commit {git_commit(Path(__file__).parent)}", training_command(words)]
+
+
+def record_own_command(folder: Path, words: Sequence[str]) -> None:
+    """Add :func:`own_commands` to a folder's ``commands.txt``, unless they are its last lines.
+
+    Args:
+        folder: that the command writes.
+        words: what follows ``python -m training``.
 
     Raises:
-        ExperimentError: if a run's settings can't be read.
+        OSError: if it can't be written.
     """
-    history: list[dict[str, Any]] = []
-    seen: set[Path] = set()
-    folder: Path | None = run_folder
-    while folder is not None and folder.resolve() not in seen:
-        seen.add(folder.resolve())
-        config = folder / "config.yaml"
-        try:
-            settings = yaml.safe_load(config.read_bytes()) if config.is_file() else {}
-            if not isinstance(settings, dict):
-                raise yaml.YAMLError("no settings")
-        except yaml.YAMLError as error:
-            raise ExperimentError(
-                f"{config} is damaged; the history of the model begins there, so restore it, or "
-                "empty network.start_from or network.depth_run of the run that names it"
-            ) from error
-        name = settings.get("name", folder.name)
-        commands = recorded_commands(folder)
-        history.insert(0, {"run": folder.name, "experiment": name, "commands": commands})
-        earlier = earlier_run(settings.get("network", {}))
-        folder = Path(earlier) if earlier else None
-    return history
+    entry = own_commands(words)
+    recorded = recorded_commands(folder)
+    if recorded[-2:] != entry:
+        write_file(folder / COMMANDS, ("\n".join([*recorded, *entry]) + "\n").encode())
+
+
+def recorded_commands(folder: Path) -> list[str]:
+    """Lines of shell: what wrote a folder, in order, after comments that name the commits.
+
+    There are none if the folder records none.
+    """
+    path = folder / COMMANDS
+    if not path.is_file():
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()

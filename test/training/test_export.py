@@ -19,10 +19,10 @@ from training import bundle_weights, export, onnx_graph  # noqa: E402
 from training.engine.checkpoint import CheckpointError  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.predictor import NetworkPredictor  # noqa: E402
-from training.engine.run_folder import record_command  # noqa: E402
 from training.engine.trainer import Trainer  # noqa: E402
 from training.finished_run import load_run  # noqa: E402
 from training.model_card import commands_section  # noqa: E402
+from training.provenance import record_own_command  # noqa: E402
 
 
 @pytest.fixture
@@ -37,9 +37,10 @@ def run_folder(experiment, tmp_path):
 def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     target = tmp_path / "models" / "tiny"
     origin = "The run tiny began with the weights of the run older; its credits are among these."
-    inherited = {"credits": ["weights by somebody"], "origins": [origin]}
-    (run_folder / "credits.yaml").write_text(yaml.safe_dump(inherited))
-    record_command(run_folder, "python -m training train config/experiments/tiny.yaml", "0123")
+    history = [{"data": "data/tiny", "commands": ["prepare"]}, {"data": "gone", "commands": []}]
+    inherited = {"credits": ["weights by somebody"], "sentences": [origin], "history": history}
+    (run_folder / "origins.yaml").write_text(yaml.safe_dump(inherited))
+    record_own_command(run_folder, ["train", "config/experiments/tiny.yaml"])
     command = "python -m training export run models/tiny"
     written = export.export_run(
         run_folder, target, command=command, remarks="Seen on nothing else."
@@ -53,6 +54,7 @@ def test_a_run_becomes_a_bundle(run_folder, tmp_path):
     card = (target / "MODEL_CARD.md").read_text()
     assert "Seen on nothing else." in card
     assert f"mIoU {bundle.metrics['miou']} %" in card
+    assert "```sh\nprepare\n# gone: no record of its commands\n# commit " in card
     assert f"train config/experiments/tiny.yaml\n{command}\n```" in card
     assert f"commit {bundle.provenance['commit']}." in card
     assert list(bundle.credits) == ["weights by somebody", "pictures by somebody"]

@@ -1,17 +1,23 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Provenance: the commit says when it is not all, and every run on the way is named."""
+"""Provenance: the commit says when it is not all, and a command can be typed again."""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
-import yaml
 
-from training.engine.run_folder import record_command
-from training.engine.settings import ExperimentError
-from training.provenance import git_commit, training_history
+from training import provenance
+from training.provenance import (
+    git_commit,
+    record_own_command,
+    recorded_commands,
+    training_command,
+)
+
+WORDS = ["train", "config/experiments/a.yaml", "--set", "name=two words"]
 
 
 @pytest.fixture
@@ -65,43 +71,27 @@ def test_no_checkout_and_no_git_are_unknown(checkout, tmp_path, monkeypatch):
     assert git_commit(checkout[0]) == "unknown"
 
 
-def run_folder(path, name, start_from=""):
-    path.mkdir()
-    settings = {"name": name, "network": {"start_from": str(start_from)}}
-    (path / "config.yaml").write_text(yaml.safe_dump(settings))
-    return path
+def test_a_command_can_be_typed_again():
+    command = training_command(WORDS, {})
+    assert shlex.split(command) == ["python", "-m", "training", *WORDS]
 
 
-def test_history_begins_with_the_run_that_began_it(tmp_path):
-    first = run_folder(tmp_path / "first", "small_crops")
-    second = run_folder(tmp_path / "second", "large_crops", first)
-    command = "python -m training train small_crops.yaml"
-    record_command(first, command, "0123")
-    assert training_history(second) == [
-        {"run": "first", "experiment": "small_crops", "commands": ["# commit 0123", command]},
-        {"run": "second", "experiment": "large_crops", "commands": []},
-    ]
+def test_torchrun_is_part_of_the_command():
+    environment = {"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "2", "GROUP_WORLD_SIZE": "1"}
+    one_machine = "torchrun --standalone --nproc-per-node 2 -m training train a.yaml"
+    assert training_command(["train", "a.yaml"], environment) == one_machine
+    several = training_command(["train", "a.yaml"], environment | {"GROUP_WORLD_SIZE": "3"})
+    assert several == "torchrun --nnodes 3 --nproc-per-node 2 -m training train a.yaml"
 
 
-def test_the_run_of_a_cascades_depth_network_comes_before_it(tmp_path):
-    depth = run_folder(tmp_path / "depth", "depths")
-    cascade = run_folder(tmp_path / "cascade", "cascade")
-    settings = {"name": "cascade", "network": {"name": "depth_cascade", "depth_run": str(depth)}}
-    (cascade / "config.yaml").write_text(yaml.safe_dump(settings))
-    assert [part["experiment"] for part in training_history(cascade)] == ["depths", "cascade"]
-
-
-def test_history_goes_on_to_folders_that_are_gone_and_not_in_circles(tmp_path):
-    run = run_folder(tmp_path / "run", "late", tmp_path / "gone")
-    assert [part["experiment"] for part in training_history(run)] == ["gone", "late"]
-    circle = run_folder(tmp_path / "circle", "itself", tmp_path / "circle")
-    assert [part["experiment"] for part in training_history(circle)] == ["itself"]
-
-
-@pytest.mark.parametrize("content", ["", "a: [", "[1]"])
-def test_a_damaged_ancestor_is_one_sentence(tmp_path, content):
-    first = run_folder(tmp_path / "first", "small_crops")
-    (first / "config.yaml").write_text(content)
-    second = run_folder(tmp_path / "second", "large_crops", first)
-    with pytest.raises(ExperimentError, match=r"^\S*first/config.yaml is damaged; [^\n]+$"):
-        training_history(second)
+def test_commands_are_recorded_in_order_and_a_resumed_one_once(tmp_path, monkeypatch):
+    assert recorded_commands(tmp_path) == []
+    monkeypatch.setattr(provenance, "git_commit", lambda folder: "0123")
+    for words in (["a"], ["a"], ["b", "c d"]):
+        record_own_command(tmp_path, words)
+    monkeypatch.setattr(provenance, "git_commit", lambda folder: "4567-dirty")
+    record_own_command(tmp_path, ["b", "c d"])
+    first, second = "python -m training a", "python -m training b 'c d'"
+    before, after = "# commit 0123", "# commit 4567-dirty"
+    assert recorded_commands(tmp_path) == [before, first, before, second, after, second]
+    assert [path.name for path in tmp_path.iterdir()] == ["commands.txt"]

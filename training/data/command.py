@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training.argument_types import count, part
 from training.data.registry import READERS
+from training.provenance import record_own_command
 
 LABEL_SPACES = Path(__file__).parents[2] / "config" / "labels"
 
@@ -66,6 +67,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     summary = prepare_folder(
         *own, arguments.out, val_share=arguments.val_share, seed=arguments.seed
     )
+    record_own_command(arguments.out, arguments.words)
     print(summary.text())
     return 1 if summary.defects else 0
 
@@ -84,5 +86,6 @@ def _prepare_dataset(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         ray_address=arguments.ray,
     )
+    record_own_command(arguments.out, arguments.words)
     print(prepared.text())
     return 1 if any(defect.dropped for defect in prepared.defects) else 0

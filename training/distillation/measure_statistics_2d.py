@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from training.engine.device import check_device
 from training.finished_run import load_run
 
 
-def measure_statistics_2d(run: Path, out: Path, device: str, frames: int) -> tuple[float, float]:
+def measure_statistics_2d(
+    run: Path, out: Path, device: str, frames: int, commands: Sequence[str] = ()
+) -> tuple[float, float]:
     """Write mean and deviation of a network's 2D features, over all channels and cells.
 
     The features are those of the 2D branch, and where the network has none those that its
@@ -31,6 +34,7 @@ def measure_statistics_2d(run: Path, out: Path, device: str, frames: int) -> tup
         out: JSON file to write.
         device: where to compute.
         frames: evenly spaced training frames, at most.
+        commands: lines of shell that do this, for the cards of models that use the statistics.
 
     Returns:
         Mean and standard deviation.
@@ -62,6 +66,8 @@ def measure_statistics_2d(run: Path, out: Path, device: str, frames: int) -> tup
         "values": count,
         "frames": len(chosen),
         "run": loaded.experiment.name,
+        "run_folder": str(run),
+        "commands": list(commands),
         "step": loaded.step,
     }
     write_file(out, (json.dumps(content, indent=2) + "\n").encode())

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -14,11 +12,11 @@ import yaml
 
 from seg3d2d_ros.atomic_file import write_file
 from training.engine.checkpoint import newest_checkpoint
-from training.engine.run_credits import CREDITS, record_inherited_credits
+from training.engine.run_origins import ORIGINS, record_inherited
 from training.engine.settings import ExperimentError, differences
+from training.provenance import COMMANDS
 
 CONFIG = "config.yaml"
-COMMANDS = "commands.txt"
 _CHANGE_NOTHING = ("loaders",)
 """Settings of the training with which a run may go on whatever they were."""
 
@@ -94,7 +92,7 @@ def _deciding(experiment: Settings) -> dict[str, Any]:
 def claim_folder(folder: Path, experiment: Settings) -> None:
     """Write an experiment's ``config.yaml``, unless there is one, see :func:`check_folder`.
 
-    With it the credits of the run that it starts from, if it does.
+    With it what the run builds on, see :func:`training.engine.run_origins.record_inherited`.
 
     Args:
         folder: of the run, made if absent.
@@ -106,7 +104,7 @@ def claim_folder(folder: Path, experiment: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / CONFIG).exists():
         settings = experiment.to_mapping()
-        record_inherited_credits(folder, settings)
+        record_inherited(folder, settings)
         write_file(folder / CONFIG, yaml.safe_dump(settings, sort_keys=False).encode())
 
 
@@ -117,47 +115,5 @@ def release_folder(folder: Path) -> None:
         OSError: if something can't be removed.
     """
     if newest_checkpoint(folder / "checkpoints") is None:
-        for name in (COMMANDS, CREDITS, CONFIG):
+        for name in (COMMANDS, ORIGINS, CONFIG):
             (folder / name).unlink(missing_ok=True)
-
-
-def training_command(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:
-    """The command line of this process; of several machines without their rendezvous.
-
-    Args:
-        words: what follows ``python -m training``.
-        environment: tells whether torchrun started it, and how many processes.
-    """
-    if "TORCHELASTIC_RUN_ID" not in environment:
-        return shlex.join(["python", "-m", "training", *words])
-    nodes = environment.get("GROUP_WORLD_SIZE", "1")
-    machines = ["--standalone"] if nodes == "1" else ["--nnodes", nodes]
-    processes = environment.get("LOCAL_WORLD_SIZE", "1")
-    launcher = ["torchrun", *machines, "--nproc-per-node", processes]
-    return shlex.join([*launcher, "-m", "training", *words])
-
-
-def record_command(folder: Path, command: str, commit: str) -> None:
-    """Add a command to the folder's ``commands.txt``, unless it is the last one there.
-
-    Args:
-        folder: of the run.
-        command: as one would type it.
-        commit: of the code that runs, which becomes a comment before the command.
-
-    Raises:
-        OSError: if it can't be written.
-    """
-    recorded = recorded_commands(folder)
-    entry = [f"# commit {commit}", command]
-    if recorded[-2:] != entry:
-        write_file(folder / COMMANDS, ("\n".join([*recorded, *entry]) + "\n").encode())
-
-
-def recorded_commands(folder: Path) -> list[str]:
-    """Lines of shell: what trained in a folder, in order, after comments that name the commits.
-
-    There are none if the folder records none.
-    """
-    path = folder / COMMANDS
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.provenance import record_own_command
+
 if TYPE_CHECKING:
     from training.engine.training_run import TrainingRun
 
@@ -41,9 +43,6 @@ def train(
     Returns:
         Exit status.
     """
-    from training.engine.run_folder import record_command, training_command
-    from training.provenance import git_commit
-
     folder = arguments.out or Path("runs") / name
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "log")
@@ -51,8 +50,7 @@ def train(
     logging.getLogger().addHandler(handler)
     run = new_run(folder, arguments.device)
     if run.workers.leads and run.progress() < 1.0:
-        commit = git_commit(Path(__file__).parent)
-        record_command(folder, training_command(arguments.words), commit)
+        record_own_command(folder, arguments.words)
     metrics = run.run()
     run.workers.part()
     if metrics is not None:

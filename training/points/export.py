@@ -12,14 +12,14 @@ from seg3d2d_ros.atomic_file import write_file
 from seg3d2d_ros.networks.stored_weights import fill_from_safetensors, weights_to_safetensors
 from training.counted import counted
 from training.engine.device import check_device
-from training.engine.run_credits import run_credits
+from training.engine.run_origins import run_origins
 from training.points.evaluation import evaluate_scenes, point_metrics
 from training.points.finished_run import load_point_run
 from training.points.model_card import CARD, point_model_card
 from training.points.networks.point_network import PointNetworkError
 from training.points.point_model import DESCRIPTION, PointModelDescription, save_point_model
 from training.points.scenes import LabelledScenes
-from training.provenance import git_commit, training_history
+from training.provenance import git_commit
 
 
 def export_point_run(
@@ -52,9 +52,8 @@ def export_point_run(
             f"{folder} holds a point model already; name another folder, or remove that one"
         )
     commit = git_commit(Path(__file__).parent)  # of the code that runs, whatever comes meanwhile
-    history = training_history(run_folder)
     run = load_point_run(run_folder)
-    credits = run_credits(run_folder)
+    origins = run_origins(run_folder)
     experiment, network = run.experiment, run.network
     fill_from_safetensors(network, weights_to_safetensors(network))
     data = experiment.data
@@ -84,13 +83,13 @@ def export_point_run(
         licence=experiment.licence,
         source=f"experiment {experiment.name}, {run.step} steps, exported by commit {commit}",
         metrics=metrics,
-        credits=credits.lines,
+        credits=origins.credits,
     )
     provenance = {
         "experiment": experiment.name,
         "command": command,
-        "training": history,
-        "origins": credits.origins,
+        "training": origins.history,
+        "origins": origins.sentences,
         "commit": commit,
         "scenes": len(train),
         "measured": len(val),
@@ -98,7 +97,7 @@ def export_point_run(
         "steps": run.step,
     }
     card = point_model_card(
-        description, network, run.label_space, provenance, credits.lines, remarks
+        description, network, run.label_space, provenance, origins.credits, remarks
     )
     write_file(folder / CARD, card.encode())
     return description

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from training.argument_types import count, factor
+from training.provenance import record_own_command
 
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,5 +67,6 @@ def _features(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         scale=arguments.scale,
     )
+    record_own_command(arguments.out, arguments.words)
     print(report.text())
     return 1 if report.defects else 0

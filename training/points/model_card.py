@@ -33,8 +33,8 @@ def point_model_card(
         network: the model's.
         label_space: its classes.
         provenance: experiment, command, training (see
-            :func:`training.provenance.training_history`), origins (see
-            :class:`training.engine.run_credits.RunCredits`), commit, scenes (trained on), measured
+            :data:`training.engine.run_history.HistoryEntry`), origins (the sentences of
+            :class:`training.engine.run_origins.RunOrigins`), commit, scenes (trained on), measured
             (scenes, too), seed and steps.
         credits: whose work the model is, a line each.
         remarks: further Markdown.
@@ -77,7 +77,7 @@ other rooms, sensors or densities of points; the fewer scenes, the more chance i
 
 Experiment `{provenance["experiment"]}`, {provenance["steps"]} steps, seed {provenance["seed"]},
 exported by commit {provenance["commit"]}. Trained on {trained}. The description of the
-data is the experiment's `data.description`; the commands that made the data are not recorded.
+data is the experiment's `data.description`.
 SHA-256 of the weights: {description.sha256}.
 
 ## Credits

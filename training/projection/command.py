@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from training.argument_types import count
+from training.provenance import record_own_command
 
 RULES = ("auto", "depth", "mesh")
 
@@ -69,14 +70,16 @@ def _project(arguments: argparse.Namespace) -> int:
 
     tolerance = DepthTolerance(*(arguments.tolerance or ()))
     folder = "legacy_maps" if arguments.legacy else VISIBLE_POINTS
+    out = arguments.out or arguments.prepared / folder
     projected = project_scenes(
         arguments.prepared,
-        arguments.out or arguments.prepared / folder,
+        out,
         ProjectionRule(arguments.rule, tolerance, arguments.legacy),
         split=arguments.split,
         workers=arguments.workers,
         ray_address=arguments.ray,
     )
+    record_own_command(out, arguments.words)
     print(projected.text())
     return 0
 

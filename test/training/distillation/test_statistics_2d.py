@@ -25,7 +25,7 @@ def test_they_are_those_of_all_values(experiment, tmp_path):
     run = Trainer(experiment_from_mapping(experiment), tmp_path / "run", show_progress=False)
     run.run()
     out = tmp_path / "statistics.json"
-    mean, std = measure_statistics_2d(tmp_path / "run", out, "cpu", 100)
+    mean, std = measure_statistics_2d(tmp_path / "run", out, "cpu", 100, ["how"])
     loaded = load_run(tmp_path / "run")
     values = []
     for index in range(len(run.train_frames)):
@@ -36,7 +36,9 @@ def test_they_are_those_of_all_values(experiment, tmp_path):
     assert mean == pytest.approx(float(together.mean()), rel=1e-5)
     assert std == pytest.approx(float(together.std(correction=0)), rel=1e-5)
     assert statistics_2d(DistillationConfig(statistics_2d_of=str(out))) == (mean, std)
-    assert json.loads(out.read_text())["frames"] == 6
+    content = json.loads(out.read_text())
+    assert content["frames"] == 6
+    assert (content["run_folder"], content["commands"]) == (str(tmp_path / "run"), ["how"])
 
 
 def test_without_a_file_they_are_running():

@@ -1,10 +1,8 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run folders: the commands that trained in them."""
+"""Run folders: whose run they hold."""
 
 from __future__ import annotations
-
-import shlex
 
 import pytest
 
@@ -12,38 +10,11 @@ from training.engine.experiment import experiment_from_mapping
 from training.engine.run_folder import (
     check_folder,
     claim_folder,
-    record_command,
-    recorded_commands,
     recorded_settings,
     release_folder,
-    training_command,
 )
 from training.engine.settings import ExperimentError
-
-WORDS = ["train", "config/experiments/a.yaml", "--set", "name=two words"]
-
-
-def test_a_command_can_be_typed_again():
-    command = training_command(WORDS, {})
-    assert shlex.split(command) == ["python", "-m", "training", *WORDS]
-
-
-def test_torchrun_is_part_of_the_command():
-    environment = {"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "2", "GROUP_WORLD_SIZE": "1"}
-    one_machine = "torchrun --standalone --nproc-per-node 2 -m training train a.yaml"
-    assert training_command(["train", "a.yaml"], environment) == one_machine
-    several = training_command(["train", "a.yaml"], environment | {"GROUP_WORLD_SIZE": "3"})
-    assert several == "torchrun --nnodes 3 --nproc-per-node 2 -m training train a.yaml"
-
-
-def test_commands_are_recorded_in_order_and_a_resumed_one_once(tmp_path):
-    assert recorded_commands(tmp_path) == []
-    for command in ("a", "a", "b 'c d'"):
-        record_command(tmp_path, command, "0123")
-    record_command(tmp_path, "b 'c d'", "4567-dirty")
-    before, after = "# commit 0123", "# commit 4567-dirty"
-    assert recorded_commands(tmp_path) == [before, "a", before, "b 'c d'", after, "b 'c d'"]
-    assert [path.name for path in tmp_path.iterdir()] == ["commands.txt"]
+from training.provenance import record_own_command
 
 
 @pytest.mark.parametrize(
@@ -76,10 +47,11 @@ def test_a_run_goes_on_with_another_number_of_loaders(experiment, tmp_path):
         check_folder(tmp_path, experiment_from_mapping(experiment), experiment_from_mapping)
 
 
-def test_a_claimed_folder_holds_the_settings_and_nothing_else(experiment, tmp_path):
+def test_a_claimed_folder_holds_the_settings_and_what_it_builds_on(experiment, tmp_path):
     wanted = experiment_from_mapping(experiment)
     claim_folder(tmp_path / "run", wanted)
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+    names = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert names == ["config.yaml", "origins.yaml"]
     found = recorded_settings(tmp_path / "run" / "config.yaml", experiment_from_mapping)
     assert found == wanted
 
@@ -88,7 +60,7 @@ def test_a_folder_is_released_until_it_has_a_checkpoint(experiment, tmp_path):
     folder = tmp_path / "run"
     wanted = experiment_from_mapping(experiment)
     claim_folder(folder, wanted)
-    record_command(folder, "a", "0123")
+    record_own_command(folder, ["train", "a.yaml"])
     release_folder(folder)
     assert not list(folder.iterdir())
     claim_folder(folder, wanted)

@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
 from training.engine.checkpoint import load_checkpoint, newest_checkpoint  # noqa: E402
-from training.engine.run_folder import recorded_commands  # noqa: E402
 from training.engine.settings import ExperimentError  # noqa: E402
 from training.engine.workers import own_device  # noqa: E402
+from training.provenance import recorded_commands  # noqa: E402
 
 GRADIENTS = """
 import json, sys, torch

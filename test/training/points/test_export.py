@@ -42,8 +42,13 @@ def test_a_run_becomes_a_model_that_says_what_it_was_measured_to(
 ):
     model = tmp_path / "tiny-model"
     origin = "The run tiny began with the weights of the run older; its credits are among these."
-    inherited = {"credits": ["the makers of other rooms"], "origins": [origin]}
-    (run_folder / "credits.yaml").write_text(yaml.safe_dump(inherited))
+    history = [{"data": "data/tiny", "commands": ["prepare"]}, {"data": "gone", "commands": []}]
+    inherited = {
+        "credits": ["the makers of other rooms"],
+        "sentences": [origin],
+        "history": history,
+    }
+    (run_folder / "origins.yaml").write_text(yaml.safe_dump(inherited))
     assert main(["points", "export", str(run_folder), str(model)]) == 0
     assert "tiny-model: mIoU" in capsys.readouterr().out
     metrics = load_point_model(model).description.metrics
@@ -69,7 +74,7 @@ def test_a_run_becomes_a_model_that_says_what_it_was_measured_to(
         "python -m training points train",
         f"python -m training points export {run_folder} {model}",
         f"- the makers of other rooms\n- the makers of tiny rooms\n\n{origin}\n",
-        "# commit ",
+        "```sh\nprepare\n# gone: no record of its commands\n# commit ",
         "These figures are of 1 scene of the data",
         "stored in half precision",
         load_point_model(model).description.sha256,

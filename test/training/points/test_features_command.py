@@ -72,6 +72,8 @@ def test_damaged_scenes_are_counted_and_the_exit_status_says_so(folders, capsys)
     # the whole of the one that can be used, and nothing of the other
     features = PointFeatures(folders[2])
     assert features.statistics.count == 200
+    (command,) = (folders[2] / "commands.txt").read_text().splitlines()[1:]
+    assert command.startswith("python -m training points features ")
     assert not features.path("bad").exists()
 
 

@@ -74,8 +74,10 @@ def test_the_command_writes_files_figures_and_a_page_of_its_own(prepared, capsys
     assert set(contents(out)) == {
         *("a.safetensors", "b.safetensors", "d.safetensors"),
         *("a.record.json", "b.record.json", "d.record.json"),
-        *("coverage.json", "report.html"),
+        *("coverage.json", "report.html", "commands.txt"),
     }
+    command = f"python -m training project {prepared}"
+    assert (out / "commands.txt").read_text().splitlines()[1:] == [command]
     figures = json.loads((out / "coverage.json").read_text())
     assert figures["splits"]["train"]["projected"] == 5
     assert 20 < figures["splits"]["train"]["covered"] < 100

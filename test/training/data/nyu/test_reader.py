@@ -283,6 +283,8 @@ def test_the_command_prints_what_it_found(root, tmp_path, capsys, repository, mo
     assert main(words) == 0
     assert "frames: 3 train, 1 val; 0 scans" in capsys.readouterr().out
     assert json.loads((tmp_path / "out/manifest.jsonl").read_text().splitlines()[0])
+    command = (tmp_path / "out/commands.txt").read_text().splitlines()[1]
+    assert command.startswith("python -m training prepare --dataset nyu ")
     (Path(root) / MAT).unlink()
     assert main([*words[:-1], str(tmp_path / "other")]) == 1
     assert "holds no nyu_depth_v2_labeled.mat" in capsys.readouterr().err

@@ -1,27 +1,28 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Credits of runs that go on from other runs."""
+"""What runs that go on from other runs, or learn from 3D networks, come from."""
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 import yaml
 
 from training.engine.experiment import experiment_from_mapping
-from training.engine.run_credits import (
-    CREDITS,
+from training.engine.run_folder import claim_folder, release_folder
+from training.engine.run_origins import (
     IMAGENET_CREDIT,
+    ORIGINS,
     SEMSEG_CREDIT,
     TIMM_CREDIT,
-    RunCredits,
-    run_credits,
+    run_origins,
 )
-from training.engine.run_folder import claim_folder, release_folder
 from training.engine.settings import ExperimentError
 from training.points.experiment import point_experiment_from_mapping
 from training.points.features.features_description import FeaturesDescription
+from training.provenance import record_own_command
 
 
 @pytest.fixture
@@ -42,29 +43,29 @@ def test_credits_are_those_of_all_runs_of_a_chain_once_each(begin):
     first = begin("first", "rooms", "lamps", imagenet=True)
     second = begin("second", "rooms", "photographs", start_from=str(first))
     third = begin("third", "photographs", "scans", start_from=str(second), imagenet=True)
-    assert not (first / CREDITS).exists()
     lines = (IMAGENET_CREDIT, "rooms", "lamps", "photographs", "scans")
-    origins = (
+    sentences = (
         "The run second began with the weights of the run first; its credits are among these.",
         "The run third began with the weights of the run second; its credits are among these.",
     )
-    assert run_credits(third) == RunCredits(lines, origins)
+    before = run_origins(third)
+    assert (before.credits, before.sentences) == (lines, sentences)
     for folder in (first, second):
         shutil.rmtree(folder)
-    assert run_credits(third) == RunCredits(lines, origins)
+    assert run_origins(third) == before
 
 
-def test_runs_that_began_before_credits_were_stored_are_followed(begin):
+def test_runs_that_began_before_origins_were_stored_are_followed(begin):
     first = begin("first", "rooms")
     second = begin("second", start_from=str(first))
     third = begin("third", "scans", start_from=str(second))
     for folder in (second, third):
-        (folder / CREDITS).unlink()
-    assert run_credits(third).lines == ("rooms", "scans")
+        (folder / ORIGINS).unlink()
+    assert run_origins(third).credits == ("rooms", "scans")
     shutil.rmtree(first)
-    found = run_credits(third)
-    assert found.lines == ("scans",)
-    assert found.origins[0] == (
+    found = run_origins(third)
+    assert found.credits == ("scans",)
+    assert found.sentences[0] == (
         "The run second began with the weights of the run first, whose credits could not be read: "
         "whose work that builds on is not known."
     )
@@ -74,24 +75,25 @@ def test_runs_that_began_before_credits_were_stored_are_followed(begin):
 def test_a_run_whose_settings_are_damaged_is_said_to_be_unknown(begin, content):
     first = begin("first", "rooms")
     (first / "config.yaml").write_text(content)
-    (origin,) = run_credits(begin("second", start_from=str(first))).origins
+    (origin,) = run_origins(begin("second", start_from=str(first))).sentences
     assert "of the run first, whose credits could not be read" in origin
 
 
 def test_a_cascade_has_the_credits_of_its_depth_network(begin):
     depth = begin("depth", "depths")
     cascade = begin("cascade", "rooms", name="depth_cascade", depth_run=str(depth))
-    found = run_credits(cascade)
-    assert found.lines == ("depths", "rooms")
-    assert found.origins == (
+    found = run_origins(cascade)
+    assert found.credits == ("depths", "rooms")
+    assert found.sentences == (
         "The depth network of the run cascade is that of the run depth; its credits are among "
         "these.",
     )
     # goes on with both networks of the first cascade
     other = begin("other", name="depth_cascade", depth_run="gone", start_from=str(cascade))
-    assert run_credits(other).lines == ("depths", "rooms")
+    assert run_origins(other).credits == ("depths", "rooms")
     # plays no part in a network without depth
-    assert run_credits(begin("plain", depth_run=str(depth))) == RunCredits()
+    plain = run_origins(begin("plain", depth_run=str(depth)))
+    assert plain.credits == plain.sentences == ()
 
 
 @pytest.mark.parametrize(
@@ -118,20 +120,30 @@ def test_a_cascade_has_the_credits_of_its_depth_network(begin):
 )
 def test_weights_of_encoders_are_credited_also_in_runs_that_go_on(begin, network, credit):
     first = begin("first", "rooms", **network)
-    assert run_credits(first).lines == (credit, "rooms")
-    assert run_credits(begin("second", start_from=str(first))).lines == (credit, "rooms")
+    assert run_origins(first).credits == (credit, "rooms")
+    assert run_origins(begin("second", start_from=str(first))).credits == (credit, "rooms")
 
 
 def test_a_run_that_names_itself_ends(begin, tmp_path):
     folder = begin("circle", "rooms", start_from=str(tmp_path / "circle"))
-    assert run_credits(folder) == RunCredits(("rooms",))
+    found = run_origins(folder)
+    assert found.credits == ("rooms",) and not found.sentences
+    assert [entry["run"] for entry in found.history if "run" in entry] == ["circle"]
 
 
-def test_credits_that_are_damaged_are_one_sentence_and_a_released_folder_has_none(begin):
+@pytest.mark.parametrize(
+    "content",
+    [
+        "credits: [1]\nsentences: []\nhistory: []\n",
+        "credits: []\nsentences: []\n",
+        "credits: []\nsentences: []\nhistory: [{run: a}]\n",
+    ],
+)
+def test_origins_that_are_damaged_are_one_sentence_and_a_released_folder_has_none(begin, content):
     second = begin("second", start_from=str(begin("first")))
-    (second / CREDITS).write_text("credits: [1]\norigins: []\n")
-    with pytest.raises(ExperimentError, match=r"^\S*credits\.yaml is damaged; restore it, or rem"):
-        run_credits(second)
+    (second / ORIGINS).write_text(content)
+    with pytest.raises(ExperimentError, match=r"^\S*origins\.yaml is damaged; restore it, or rem"):
+        run_origins(second)
     release_folder(second)
     assert not list(second.iterdir())
 
@@ -150,9 +162,9 @@ def test_runs_of_3d_networks_are_treated_alike(tmp_path):
     mapping["network"] = mapping["network"] | {"start_from": str(tmp_path / "first")}
     claim_folder(tmp_path / "second", point_experiment_from_mapping(mapping))
     shutil.rmtree(tmp_path / "first")
-    found = run_credits(tmp_path / "second")
-    assert found.lines == ("scans", "rooms") and len(found.origins) == 1
-    stored = yaml.safe_load((tmp_path / "second" / CREDITS).read_text())
+    found = run_origins(tmp_path / "second")
+    assert found.credits == ("scans", "rooms") and len(found.sentences) == 1
+    stored = yaml.safe_load((tmp_path / "second" / ORIGINS).read_text())
     assert stored["credits"] == ["scans"]
 
 
@@ -167,7 +179,7 @@ def test_3d_teachers_are_named_even_when_their_features_are_gone(experiment, tmp
     folder = tmp_path / "run"
     claim_folder(folder, experiment_from_mapping(experiment))
     shutil.rmtree(features)
-    lines = run_credits(folder).lines
+    lines = run_origins(folder).credits
     assert "learnt from features of a 3D network: some network; licence MIT" in lines
     assert "scans" in lines
     assert any("absent, which could not be read" in line for line in lines)
@@ -181,12 +193,56 @@ def test_a_control_has_only_the_statistics_of_the_features(experiment, tmp_path)
     folder = tmp_path / "run"
     claim_folder(folder, experiment_from_mapping(experiment))
     expected = "statistics of the features of a 3D network, nothing else of it: some network"
-    assert run_credits(folder).lines == (expected,)
+    assert run_origins(folder).credits == (expected,)
 
 
 def test_credits_of_an_interrupted_start_do_not_stay(experiment, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / CREDITS).write_text("credits: [another's]\norigins: []\n")
+    (folder / ORIGINS).write_text("credits: [another's]\nsentences: []\nhistory: []\n")
     claim_folder(folder, experiment_from_mapping(experiment))
-    assert run_credits(folder).lines == ()
+    assert run_origins(folder).credits == ()
+
+
+def runs(history):
+    return [entry["run"] for entry in history if "run" in entry]
+
+
+def test_history_begins_with_the_run_that_began_it_and_keeps_its_commands(begin):
+    first = begin("first")
+    record_own_command(first, ["train", "first.yaml"])
+    second = begin("second", start_from=str(first))
+    cascade = begin("cascade", name="depth_cascade", depth_run=str(second))
+    shutil.rmtree(first)
+    shutil.rmtree(second)
+    record_own_command(cascade, ["train", "cascade.yaml"])
+    history = run_origins(cascade).history
+    assert runs(history) == ["first", "second", "cascade"]
+    commands = [entry["commands"][1:] for entry in history if "run" in entry]
+    assert commands[0] == ["python -m training train first.yaml"]
+    assert commands[1] == []
+    assert commands[2] == ["python -m training train cascade.yaml"]
+
+
+def test_a_run_that_is_gone_when_another_begins_is_named(begin, tmp_path):
+    run = begin("late", start_from=str(tmp_path / "gone"))
+    assert runs(run_origins(run).history) == ["gone", "late"]
+
+
+def test_the_run_whose_statistics_are_used_comes_with_its_history(experiment, tmp_path):
+    control = tmp_path / "control"
+    claim_folder(control, experiment_from_mapping(experiment | {"name": "the_control"}))
+    record_own_command(control, ["train", "control.yaml"])
+    file = tmp_path / "statistics.json"
+    content = {"run_folder": str(control), "commands": ["# commit 0", "measured"]}
+    file.write_text(json.dumps(content))
+    experiment["distillation"] = {"statistics_2d_of": str(file)}
+    run = tmp_path / "distilled"
+    claim_folder(run, experiment_from_mapping(experiment))
+    shutil.rmtree(control)
+    data, trained, measured, own = run_origins(run).history
+    assert data["data"] == experiment["data"]["root"]
+    assert trained["experiment"] == "the_control"
+    assert trained["commands"][1:] == ["python -m training train control.yaml"]
+    assert measured == {"data": str(file), "commands": ["# commit 0", "measured"]}
+    assert own["run"] == "distilled"

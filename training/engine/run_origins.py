@@ -1,28 +1,30 @@
 # Copyright 2026 The seg3d2d authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whose work a run's weights build on, those of the runs before it included.
+"""What a run's weights come from: whose work they build on, and the commands on the way to them.
 
 A run that starts from another one's weights (``network.start_from``), or whose depth network
 another one trained (``network.depth_run``), builds on all that the other builds on, and one that
-learns from features of a 3D network on that network. Its folder holds those credits in
-``credits.yaml`` from its start on, so that the other folders may go.
+learns from features of a 3D network on that network. Its folder holds all of that in
+``origins.yaml`` from its start on, so that the other folders may go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
 from seg3d2d_ros.atomic_file import write_file
+from training.engine.run_history import HistoryEntry, data_history, once_each, statistics_run
 from training.engine.settings import ExperimentError
 from training.points.features.array_file import PointFeaturesError
 from training.points.features.features_description import FeaturesDescription
+from training.provenance import recorded_commands
 
-CREDITS = "credits.yaml"
+ORIGINS = "origins.yaml"
 _CONFIG = "config.yaml"
 
 IMAGENET_CREDIT = (
@@ -43,17 +45,21 @@ STATISTICS_CREDIT = "statistics of the features of a 3D network, nothing else of
 
 
 @dataclass(frozen=True)
-class RunCredits:
-    """Whose work weights are.
+class RunOrigins:
+    """What weights come from.
 
     Attributes:
-        lines: whose, one each, none twice; first those of the run that began it all.
-        origins: sentences on the runs that the weights come from, and on those among them whose
-            credits could not be read; likewise.
+        credits: whose work they are, a line each, none twice; first those of the run that began it
+            all.
+        sentences: on the runs that the weights come from, and on those among them whose credits
+            could not be read; likewise.
+        history: what was written on the way to them, in order, none twice; see
+            :data:`training.engine.run_history.HistoryEntry`.
     """
 
-    lines: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
+    credits: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
 
 
 def earlier_run(network: Mapping[str, Any]) -> str:
@@ -68,20 +74,20 @@ def earlier_run(network: Mapping[str, Any]) -> str:
     return str(network.get("start_from") or depth_run or "")
 
 
-def run_credits(folder: Path) -> RunCredits:
-    """All credits of a run's weights.
+def run_origins(folder: Path) -> RunOrigins:
+    """All that a run's weights come from.
 
     Args:
         folder: of the run, with its settings.
 
     Raises:
-        ExperimentError: if its settings or ``credits.yaml`` are damaged or missing.
+        ExperimentError: if its settings or ``origins.yaml`` are damaged or missing.
     """
     return _of_folder(folder, frozenset())
 
 
-def record_inherited_credits(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write ``credits.yaml``: credits of the run that a run starts from, and of its 3D teachers.
+def record_inherited(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write ``origins.yaml``: what a run builds on, all but itself.
 
     Args:
         folder: of the run that starts.
@@ -91,30 +97,48 @@ def record_inherited_credits(folder: Path, settings: Mapping[str, Any]) -> None:
         OSError: if it can't be written.
     """
     found = _inherited(settings, frozenset({folder.resolve()}))
-    if not earlier_run(settings["network"]) and not found.lines:
-        (folder / CREDITS).unlink(missing_ok=True)  # of a start that was interrupted
-        return
-    content = {"credits": list(found.lines), "origins": list(found.origins)}
+    content = {field.name: list(getattr(found, field.name)) for field in fields(found)}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    write_file(folder / CREDITS, text.encode())
+    write_file(folder / ORIGINS, text.encode())
 
 
-def _of_folder(folder: Path, seen: frozenset[Path]) -> RunCredits:
+def _of_folder(folder: Path, seen: frozenset[Path]) -> RunOrigins:
     settings = _read(folder / _CONFIG)
     network, data = settings.get("network"), settings.get("data")
     if not isinstance(network, dict) or not isinstance(data, dict):
         raise ExperimentError(f"{folder / _CONFIG} is damaged; restore it")
     seen |= {folder.resolve()}
-    stored = folder / CREDITS
+    stored = folder / ORIGINS
     inherited = _stored(stored) if stored.exists() else _inherited(settings, seen)
     own = [*_starts(network), *(data.get("credits") or ())]
-    lines = [*inherited.lines, *(str(line) for line in own)]
-    return RunCredits(tuple(dict.fromkeys(lines)), inherited.origins)
+    lines = [*inherited.credits, *(str(line) for line in own)]
+    name = str(settings.get("name", folder.name))
+    entry = {"run": folder.name, "experiment": name, "commands": recorded_commands(folder)}
+    return RunOrigins(
+        tuple(dict.fromkeys(lines)),
+        inherited.sentences,
+        once_each([*inherited.history, entry]),
+    )
 
 
-def _inherited(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunCredits:
+def _inherited(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunOrigins:
     earlier = _of_earlier_run(settings, seen)
-    return RunCredits((*earlier.lines, *_teachers(settings)), earlier.origins)
+    history = [*earlier.history, *data_history(settings)]
+    if (measured := statistics_run(settings)) is not None:
+        run, entry = measured
+        try:
+            history += _of_folder(run, seen).history if run.resolve() not in seen else ()
+        except ExperimentError:
+            history.append(_unknown(run))
+        history.append(entry)
+    return RunOrigins(
+        (*earlier.credits, *_teachers(settings)), earlier.sentences, once_each(history)
+    )
+
+
+def _unknown(run: Path) -> HistoryEntry:
+    """What is known of a run whose folder is gone or damaged."""
+    return {"run": run.name, "experiment": run.name, "commands": []}
 
 
 def _teachers(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -138,23 +162,24 @@ def _teachers(settings: Mapping[str, Any]) -> Iterator[str]:
             yield from said.credits
 
 
-def _of_earlier_run(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunCredits:
+def _of_earlier_run(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunOrigins:
     network = settings["network"]
     earlier = earlier_run(network)
     folder = Path(earlier)
     if not earlier or folder.resolve() in seen:
-        return RunCredits()
+        return RunOrigins()
     name = settings.get("name")
     if network.get("start_from"):
-        origin = f"The run {name} began with the weights of the run {folder.name}"
+        sentence = f"The run {name} began with the weights of the run {folder.name}"
     else:
-        origin = f"The depth network of the run {name} is that of the run {folder.name}"
+        sentence = f"The depth network of the run {name} is that of the run {folder.name}"
     try:
         found = _of_folder(folder, seen)
     except ExperimentError:
-        origin += ", whose credits could not be read: whose work that builds on is not known."
-        return RunCredits((), (origin,))
-    return RunCredits(found.lines, (*found.origins, f"{origin}; its credits are among these."))
+        sentence += ", whose credits could not be read: whose work that builds on is not known."
+        return RunOrigins((), (sentence,), (_unknown(folder),))
+    sentence += "; its credits are among these."
+    return RunOrigins(found.credits, (*found.sentences, sentence), found.history)
 
 
 def _starts(network: Mapping[str, Any]) -> list[str]:
@@ -168,15 +193,22 @@ def _starts(network: Mapping[str, Any]) -> list[str]:
     return [IMAGENET_CREDIT] if network.get("imagenet") and not network.get("start_from") else []
 
 
-def _stored(path: Path) -> RunCredits:
+def _stored(path: Path) -> RunOrigins:
     content = _read(path)
-    lines, origins = _texts(content.get("credits")), _texts(content.get("origins"))
-    if lines is None or origins is None:
+    credits, sentences = _texts(content.get("credits")), _texts(content.get("sentences"))
+    history = content.get("history")
+    if credits is None or sentences is None or not _is_history(history):
         raise ExperimentError(
-            f"{path} is damaged; restore it, or remove it where the folders of the runs before "
+            f"{path} is damaged; restore it, or remove it where the folders that the run builds on "
             "are still there"
         )
-    return RunCredits(lines, origins)
+    return RunOrigins(credits, sentences, tuple(history))
+
+
+def _is_history(value: object) -> TypeGuard[list[HistoryEntry]]:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and _texts(entry.get("commands")) is not None for entry in value
+    )
 
 
 def _texts(value: object) -> tuple[str, ...] | None:
