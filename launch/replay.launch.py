@@ -46,11 +46,19 @@ def generate_launch_description() -> LaunchDescription:
             "namespace", default_value="", description="Namespace of the camera and the node"
         ),
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=launch_player)])
+    # Not made by a function, so that --show-args lists its arguments, such as bundle, too.
+    parse = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(share_path("launch/parse.launch.py"))),
+        launch_arguments={
+            "image": "camera/image",
+            "namespace": LaunchConfiguration("namespace"),
+        }.items(),
+    )
+    return LaunchDescription([*arguments, parse, OpaqueFunction(function=launch_player)])
 
 
 def launch_player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The parse launch file, which has the further arguments, and the camera."""
+    """The camera."""
 
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
@@ -63,10 +71,6 @@ def launch_player(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         words.append("--loop")
     ending = Shutdown(reason="the recording has been played")
     return [
-        IncludeLaunchDescription(
-            PythonLaunchDescriptionSource(str(share_path("launch/parse.launch.py"))),
-            launch_arguments={"image": "camera/image", "namespace": value("namespace")}.items(),
-        ),
         Node(
             package="seg3d2d",
             executable="seg3d2d",

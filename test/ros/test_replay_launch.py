@@ -102,3 +102,13 @@ def test_a_bag_that_cannot_be_played_ends_it_with_the_reason(
     assert f"seg3d2d: {folder / 'none'} does not exist; give a bag" in output
     player = [line for line in output.splitlines() if line.startswith("[seg3d2d-")]
     assert player and "Traceback" not in "".join(player)
+
+
+def test_the_arguments_of_the_parse_launch_file_are_listed_as_well(launched, repository):
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    from launch import LaunchContext
+
+    source = PythonLaunchDescriptionSource(str(repository / "launch" / "replay.launch.py"))
+    listed = source.get_launch_description(LaunchContext()).get_launch_arguments()
+    assert {"bag", "bundle", "device"} <= {argument.name for argument in listed}

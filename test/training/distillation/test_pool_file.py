@@ -68,6 +68,23 @@ def test_a_stored_pool_is_read_and_no_scene_is(opened, pool_data, reads, caplog)
     assert list(opened.path.parent.iterdir()) == [opened.path]
 
 
+def test_a_process_that_does_not_see_the_leaders_file_reads_the_scenes_itself(
+    opened, new_source, reads, tmp_path
+):
+    class Follower(Workers):
+        leads = False
+
+    first = opened()
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    del reads[:]
+    follower = Follower("cpu")
+    assert_alike(open_pool(opened.path, new_source(per_class=40), follower), first)
+    assert not reads
+    path = elsewhere / opened.path.name
+    assert_alike(open_pool(path, new_source(per_class=40), follower), first)
+    assert reads and not list(elsewhere.iterdir())
+
+
 def other_labels(data):
     scan = data.scans["hall"]
     write_ply(data.prepared / "hall.ply", Scan(scan.points, scan.colors, scan.labels // 2))
