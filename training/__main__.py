@@ -17,7 +17,7 @@ from training import evaluate_command
 from training.argument_types import classes, count, rate, text_file
 from training.distillation import probe_command
 from training.engine import train_command
-from training.provenance import own_commands, record_own_command
+from training.provenance import own_commands
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -199,10 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     arguments.words = words
     if arguments.verb == "rooms":  # needs Open3D, but not the PyTorch that the other verbs need
-        status = int(arguments.run(arguments))
-        if status == 0:
-            record_own_command(arguments.out, words)
-        return status
+        return int(arguments.run(arguments))
     try:
         return int(arguments.run(arguments))
     except KeyboardInterrupt:

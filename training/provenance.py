@@ -7,12 +7,14 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from seg3d2d_ros.atomic_file import write_file
 
 COMMANDS = "commands.txt"
+_INTERRUPTED = ", interrupted"
 _CODE = (":(top)training", ":(top)seg3d2d_ros", ":(top)config")
 
 
@@ -79,9 +81,40 @@ def record_own_command(folder: Path, words: Sequence[str]) -> None:
         OSError: if it can't be written.
     """
     entry = own_commands(words)
-    recorded = recorded_commands(folder)
-    if recorded[-2:] != entry:
-        write_file(folder / COMMANDS, ("\n".join([*recorded, *entry]) + "\n").encode())
+    if recorded_commands(folder)[-2:] != entry:
+        _add(folder, entry)
+
+
+@contextmanager
+def command_recorded(folder: Path, words: Sequence[str]) -> Iterator[None]:
+    """Add the command line of this process to a folder's ``commands.txt`` when the work is done.
+
+    The commit is that of the code at the beginning. An interrupted command is recorded as such. One
+    that is given again after it has ended is not, as it has nothing to do; one that fails isn't
+    either.
+
+    Args:
+        folder: that the command writes.
+        words: what follows ``python -m training``.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    comment, command = own_commands(words)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if folder.is_dir() and any(folder.iterdir()):  # else it has not come to write anything
+            _add(folder, [comment + _INTERRUPTED, command])
+        raise
+    last = recorded_commands(folder)[-2:]
+    if last[1:] != [command] or last[0].endswith(_INTERRUPTED):
+        _add(folder, [comment, command])
+
+
+def _add(folder: Path, entry: list[str]) -> None:
+    lines = [*recorded_commands(folder), *entry]
+    write_file(folder / COMMANDS, ("\n".join(lines) + "\n").encode())
 
 
 def recorded_commands(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.argument_types import count, part
 from training.data.registry import READERS
-from training.provenance import record_own_command
+from training.provenance import command_recorded
 
 LABEL_SPACES = Path(__file__).parents[2] / "config" / "labels"
 
@@ -64,10 +64,10 @@ def _prepare(arguments: argparse.Namespace) -> int:
         arguments.refuse("give --dataset and --root, or --images, --masks and --label-space")
     from training.data.prepare import prepare_folder
 
-    summary = prepare_folder(
-        *own, arguments.out, val_share=arguments.val_share, seed=arguments.seed
-    )
-    record_own_command(arguments.out, arguments.words)
+    with command_recorded(arguments.out, arguments.words):
+        summary = prepare_folder(
+            *own, arguments.out, val_share=arguments.val_share, seed=arguments.seed
+        )
     print(summary.text())
     return 1 if summary.defects else 0
 
@@ -79,13 +79,13 @@ def _prepare_dataset(arguments: argparse.Namespace) -> int:
 
     reader = open_dataset(arguments.dataset, arguments.root, arguments.protocol)
     file = arguments.label_space or LABEL_SPACES / f"{reader.protocol.label_space}.yaml"
-    prepared = prepare_dataset(
-        reader,
-        arguments.out,
-        LabelSpace.load(file),
-        workers=arguments.workers,
-        ray_address=arguments.ray,
-    )
-    record_own_command(arguments.out, arguments.words)
+    with command_recorded(arguments.out, arguments.words):
+        prepared = prepare_dataset(
+            reader,
+            arguments.out,
+            LabelSpace.load(file),
+            workers=arguments.workers,
+            ray_address=arguments.ray,
+        )
     print(prepared.text())
     return 1 if any(defect.dropped for defect in prepared.defects) else 0

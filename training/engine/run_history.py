@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from training.data.manifest import DATASET
+from training.distillation.distillation_config import RUNNING
 from training.projection.scene_points import VISIBLE_POINTS
 from training.provenance import recorded_commands
 
@@ -22,12 +23,31 @@ settings, or beside ``data``, the path of a folder or file."""
 
 
 def once_each(entries: Iterable[HistoryEntry]) -> tuple[HistoryEntry, ...]:
-    """The first of equal entries, in order."""
-    found: list[HistoryEntry] = []
+    """One entry for each run and folder, where the first of them is, with the commands of all.
+
+    Between two runs on the same data its folder may have been written to by further commands.
+    """
+    found: dict[tuple[tuple[str, Any], ...], list[str]] = {}
     for entry in entries:
-        if entry not in found:
-            found.append(entry)
-    return tuple(found)
+        key = tuple((name, value) for name, value in entry.items() if name != "commands")
+        there = found.setdefault(key, [])
+        listed = set(_with_comments(there))
+        for lines in _with_comments(entry["commands"]):
+            if lines not in listed:
+                there += lines
+    return tuple({**dict(key), "commands": commands} for key, commands in found.items())
+
+
+def _with_comments(commands: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Each command with the comments before it."""
+    lines: list[str] = []
+    for line in commands:
+        lines.append(line)
+        if not line.startswith("#"):
+            yield tuple(lines)
+            lines = []
+    if lines:
+        yield tuple(lines)
 
 
 def data_history(settings: Mapping[str, Any]) -> list[HistoryEntry]:
@@ -71,21 +91,24 @@ def _source_commands(prepared: Path) -> list[str]:
         return []  # a folder of images and masks, or one that training will refuse
 
 
-def statistics_run(settings: Mapping[str, Any]) -> tuple[Path, HistoryEntry] | None:
+def statistics_run(settings: Mapping[str, Any]) -> tuple[Path | None, HistoryEntry] | None:
     """The run whose 2D features' statistics another run brings features to, and their entry.
 
     Args:
         settings: of the other run, as YAML holds them.
 
     Returns:
-        The folder of the run, and how the statistics were written; None where a run names no file
-        of statistics, or one that says of no run.
+        The folder of the run, None where the file can't be read or is of before it said that, and
+        how the statistics were written; None for a run that takes no file of statistics.
     """
     distillation = settings.get("distillation") or {}
-    path = Path(str(distillation.get("statistics_2d_of") or ""))
+    file = distillation.get("statistics_2d_of")
+    if distillation.get("statistics_2d") or file in (None, "", RUNNING):
+        return None
+    path = Path(str(file))
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         run, commands = Path(content["run_folder"]), [str(line) for line in content["commands"]]
     except (OSError, ValueError, TypeError, KeyError):
-        return None
+        return None, {"data": str(path), "commands": []}
     return run, {"data": str(path), "commands": commands}

@@ -126,10 +126,11 @@ def _inherited(settings: Mapping[str, Any], seen: frozenset[Path]) -> RunOrigins
     history = [*earlier.history, *data_history(settings)]
     if (measured := statistics_run(settings)) is not None:
         run, entry = measured
-        try:
-            history += _of_folder(run, seen).history if run.resolve() not in seen else ()
-        except ExperimentError:
-            history.append(_unknown(run))
+        if run is not None and run.resolve() not in seen:
+            try:
+                history += _of_folder(run, seen).history
+            except ExperimentError:
+                history.append(_unknown(run))
         history.append(entry)
     return RunOrigins(
         (*earlier.credits, *_teachers(settings)), earlier.sentences, once_each(history)
@@ -207,7 +208,10 @@ def _stored(path: Path) -> RunOrigins:
 
 def _is_history(value: object) -> TypeGuard[list[HistoryEntry]]:
     return isinstance(value, list) and all(
-        isinstance(entry, dict) and _texts(entry.get("commands")) is not None for entry in value
+        isinstance(entry, dict)
+        and entry.keys() in ({"run", "experiment", "commands"}, {"data", "commands"})
+        and _texts(entry["commands"]) is not None
+        for entry in value
     )
 
 

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from training.argument_types import count, factor
-from training.provenance import record_own_command
+from training.provenance import command_recorded
 
 
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,16 +57,16 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 def _features(arguments: argparse.Namespace) -> int:
     from training.points.features.extract_features import extract_features
 
-    report = extract_features(
-        arguments.model,
-        arguments.prepared,
-        arguments.out,
-        splits=arguments.split,
-        workers=arguments.workers,
-        ray_address=arguments.ray,
-        device=arguments.device,
-        scale=arguments.scale,
-    )
-    record_own_command(arguments.out, arguments.words)
+    with command_recorded(arguments.out, arguments.words):
+        report = extract_features(
+            arguments.model,
+            arguments.prepared,
+            arguments.out,
+            splits=arguments.split,
+            workers=arguments.workers,
+            ray_address=arguments.ray,
+            device=arguments.device,
+            scale=arguments.scale,
+        )
     print(report.text())
     return 1 if report.defects else 0

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from training.argument_types import count
-from training.provenance import record_own_command
+from training.provenance import command_recorded
 
 RULES = ("auto", "depth", "mesh")
 
@@ -71,15 +71,15 @@ def _project(arguments: argparse.Namespace) -> int:
     tolerance = DepthTolerance(*(arguments.tolerance or ()))
     folder = "legacy_maps" if arguments.legacy else VISIBLE_POINTS
     out = arguments.out or arguments.prepared / folder
-    projected = project_scenes(
-        arguments.prepared,
-        out,
-        ProjectionRule(arguments.rule, tolerance, arguments.legacy),
-        split=arguments.split,
-        workers=arguments.workers,
-        ray_address=arguments.ray,
-    )
-    record_own_command(out, arguments.words)
+    with command_recorded(out, arguments.words):
+        projected = project_scenes(
+            arguments.prepared,
+            out,
+            ProjectionRule(arguments.rule, tolerance, arguments.legacy),
+            split=arguments.split,
+            workers=arguments.workers,
+            ray_address=arguments.ray,
+        )
     print(projected.text())
     return 0
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from training.argument_types import count, share, size
+from training.provenance import command_recorded
 from training.rendering.domain import DOMAINS
 from training.rendering.furniture import DEFAULT_FOLDER, Catalogue, fetch, is_fetched
 from training.rendering.kinds import ROOM_KINDS
@@ -130,7 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "out --furniture to have it fetched"
             )
         Catalogue.load(arguments.furniture)
-        render_dataset(arguments)
+        with command_recorded(arguments.out, arguments.words):
+            render_dataset(arguments)
     except RoomsError as error:
         print(f"rooms: {error}", file=sys.stderr)
         return 1
@@ -152,6 +154,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.rendering.command")
     add_parser(parser.add_subparsers(dest="verb", required=True))
     arguments = parser.parse_args()
+    arguments.words = sys.argv[1:]
     return int(arguments.run(arguments))
 
 

@@ -66,6 +66,17 @@ def test_every_frame_is_listed_in_one_split_with_its_sub_folder(folder):
     assert read_manifest(folder / "out") == rows
 
 
+def test_the_command_line_is_recorded_beside_what_it_wrote(folder):
+    pytest.importorskip("open3d")  # the command line also offers rendering
+    from training.__main__ import main
+
+    words = ["prepare", "--images", str(folder / "images"), "--masks", str(folder / "masks")]
+    words += ["--label-space", str(folder / "labels.yaml"), "--out", str(folder / "out")]
+    assert main(words) == 0
+    recorded = (folder / "out" / "commands.txt").read_text().splitlines()
+    assert recorded[1:] == [f"python -m training {' '.join(words)}"]
+
+
 def test_prepared_frames_load_with_their_own_ids(folder):
     prepare(folder)
     space = LabelSpace.load(folder / "labels.yaml")

@@ -10,10 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
+pytest.importorskip("open3d")  # the command line also offers rendering
 
 from seg3d2d_ros.resizing import resize_to_network  # noqa: E402
+from training.__main__ import main  # noqa: E402
 from training.distillation.distillation_config import DistillationConfig  # noqa: E402
-from training.distillation.measure_statistics_2d import measure_statistics_2d  # noqa: E402
 from training.distillation.statistics_2d import statistics_2d  # noqa: E402
 from training.engine.experiment import experiment_from_mapping  # noqa: E402
 from training.engine.settings import ExperimentError  # noqa: E402
@@ -25,7 +26,10 @@ def test_they_are_those_of_all_values(experiment, tmp_path):
     run = Trainer(experiment_from_mapping(experiment), tmp_path / "run", show_progress=False)
     run.run()
     out = tmp_path / "statistics.json"
-    mean, std = measure_statistics_2d(tmp_path / "run", out, "cpu", 100, ["how"])
+    words = ["statistics-2d", str(tmp_path / "run"), "--out", str(out), "--frames", "100"]
+    assert main(words) == 0
+    content = json.loads(out.read_text())
+    mean, std = content["mean"], content["std"]
     loaded = load_run(tmp_path / "run")
     values = []
     for index in range(len(run.train_frames)):
@@ -36,9 +40,9 @@ def test_they_are_those_of_all_values(experiment, tmp_path):
     assert mean == pytest.approx(float(together.mean()), rel=1e-5)
     assert std == pytest.approx(float(together.std(correction=0)), rel=1e-5)
     assert statistics_2d(DistillationConfig(statistics_2d_of=str(out))) == (mean, std)
-    content = json.loads(out.read_text())
     assert content["frames"] == 6
-    assert (content["run_folder"], content["commands"]) == (str(tmp_path / "run"), ["how"])
+    assert content["run_folder"] == str(tmp_path / "run")
+    assert content["commands"][1:] == [f"python -m training {' '.join(words)}"]
 
 
 def test_without_a_file_they_are_running():

@@ -34,6 +34,22 @@ def test_all_folders_are_named_once_each_and_data_after_what_it_was_rendered_by(
     ]
 
 
+def test_commands_of_a_folder_that_came_between_two_runs_are_added_once():
+    first, second, third = (["# commit 0", name] for name in ("rooms", "prepare", "rooms again"))
+    alone = ["no comment"]
+    history = once_each(
+        [
+            {"data": "d", "commands": first + second + alone},
+            {"run": "r", "experiment": "e", "commands": []},
+            {"data": "d", "commands": first + third + second + alone},
+        ]
+    )
+    assert history == (
+        {"data": "d", "commands": first + second + alone + third},
+        {"run": "r", "experiment": "e", "commands": []},
+    )
+
+
 def test_folders_of_visible_points_that_are_named_are_those(tmp_path):
     settings = {
         "data": {"root": "a"},
@@ -42,11 +58,15 @@ def test_folders_of_visible_points_that_are_named_are_those(tmp_path):
     assert [entry["data"] for entry in data_history(settings)] == ["a", "f", "elsewhere"]
 
 
-def test_statistics_that_say_of_no_run_have_no_history(tmp_path):
+def test_statistics_that_say_of_no_run_are_named_alone(tmp_path):
     file = tmp_path / "statistics.json"
+    distillation = {"statistics_2d_of": str(file)}
     for content in (None, "", "[]", "{}"):
         if content is not None:
             file.write_text(content)
-        assert statistics_run({"distillation": {"statistics_2d_of": str(file)}}) is None
+        unknown = (None, {"data": str(file), "commands": []})
+        assert statistics_run({"distillation": distillation}) == unknown
+    # where numbers are given, the file is not read
+    assert statistics_run({"distillation": distillation | {"statistics_2d": [0, 1]}}) is None
     assert statistics_run({}) is None
     assert statistics_run({"distillation": {"statistics_2d_of": "running"}}) is None

@@ -137,6 +137,8 @@ def test_a_run_that_names_itself_ends(begin, tmp_path):
         "credits: [1]\nsentences: []\nhistory: []\n",
         "credits: []\nsentences: []\n",
         "credits: []\nsentences: []\nhistory: [{run: a}]\n",
+        "credits: []\nsentences: []\nhistory: [{commands: []}]\n",
+        "credits: []\nsentences: []\nhistory: [{run: a, commands: []}]\n",
     ],
 )
 def test_origins_that_are_damaged_are_one_sentence_and_a_released_folder_has_none(begin, content):
@@ -246,3 +248,16 @@ def test_the_run_whose_statistics_are_used_comes_with_its_history(experiment, tm
     assert trained["commands"][1:] == ["python -m training train control.yaml"]
     assert measured == {"data": str(file), "commands": ["# commit 0", "measured"]}
     assert own["run"] == "distilled"
+
+
+def test_statistics_of_a_run_that_is_gone_or_of_the_run_itself(experiment, tmp_path):
+    file = tmp_path / "statistics.json"
+    experiment["distillation"] = {"statistics_2d_of": str(file)}
+    for name, before in (("gone", ["gone"]), ("run", [])):
+        file.write_text(json.dumps({"run_folder": str(tmp_path / name), "commands": ["measured"]}))
+        folder = tmp_path / "run"
+        claim_folder(folder, experiment_from_mapping(experiment))
+        history = run_origins(folder).history
+        assert runs(history) == [*before, "run"]
+        assert history[-2] == {"data": str(file), "commands": ["measured"]}
+        release_folder(folder)

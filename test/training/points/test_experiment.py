@@ -40,10 +40,13 @@ def test_every_shipped_experiment_trains_two_steps(path, prepared, tmp_path, rep
     shipped = load_point_experiment(path)
     assert shipped.name == path.stem
     assert (repository / shipped.label_space).is_file()
+    if earlier := shipped.network.start_from:  # a run of another shipped experiment, not there
+        assert path.with_name(f"{Path(earlier).name}.yaml").is_file()
     small = next(o for setting, o in SMALL.items() if setting in shipped.network.sampling)
     overrides = [
         f"label_space={prepared / 'label_space.yaml'}",
         f"data.root={prepared}",
+        "network.start_from=",
         "training.batch=2",
         "training.threads=1",
         "training.evaluate_every=0",

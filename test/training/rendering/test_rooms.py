@@ -81,7 +81,9 @@ def test_a_missing_package_tool_is_one_sentence(tmp_path, monkeypatch):
 def parse(*words):
     parser = argparse.ArgumentParser()
     add_parser(parser.add_subparsers())
-    return parser.parse_args(["rooms", *words])
+    arguments = parser.parse_args(["rooms", *words])
+    arguments.words = ["rooms", *words]
+    return arguments
 
 
 def test_without_the_rendering_libraries_the_verb_says_what_to_install(tmp_path):
@@ -150,7 +152,12 @@ def test_another_size_of_depth_images_is_refused_where_one_camera_takes_both(tmp
 
 
 def files(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """All but the command line, which names the folder and the number of workers."""
+    return {
+        p.relative_to(folder): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != "commands.txt"
+    }
 
 
 def test_the_verb_resumes_reproduces_and_refuses_other_settings(tmp_path, catalogue, capsys):
@@ -175,10 +182,13 @@ def test_the_verb_resumes_reproduces_and_refuses_other_settings(tmp_path, catalo
     (tmp_path / "a/scans/scene0000_00").rename(tmp_path / "moved_too")
     assert first.run(first) == 0
     assert files(tmp_path / "a") == whole
+    recorded = (tmp_path / "a/commands.txt").read_text().splitlines()
+    assert recorded[1:] == [f"python -m training rooms --out {tmp_path / 'a'} {' '.join(small)}"]
     other = parse("--out", str(tmp_path / "a"), *small, "--seed", "9")
     capsys.readouterr()
     assert other.run(other) == 1
     assert "other settings" in capsys.readouterr().err
+    assert (tmp_path / "a/commands.txt").read_text().splitlines() == recorded
 
 
 def test_scannets_own_sizes(tmp_path, catalogue):
