@@ -22,15 +22,18 @@ for model in "$@"; do
   case $model in
     res16unet14a)
       prepare_rooms scannet rooms_scans 700 0.0572 21
+      runs=(rooms_res16unet14a)
       ;;
     pointweb)
       prepare_rooms s3dis rooms_s3dis 400 0.1 22
+      runs=(rooms_pointweb rooms_pointweb_second) # the second goes on from the first
       ;;
     *) echo "there is no model '$model'; there are res16unet14a and pointweb" >&2 && exit 2 ;;
   esac
-  run=rooms_$model
-  "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
-    -m training points train "config/experiments/points/$run.yaml"
+  for run in "${runs[@]}"; do
+    "$python" -m torch.distributed.run --standalone --nproc-per-node "$processes" \
+      -m training points train "config/experiments/points/$run.yaml"
+  done
   # exported beside the model that is there, which goes only when the new one is whole
   new="runs/exported/rooms-$model"
   rm -rf "$new"
