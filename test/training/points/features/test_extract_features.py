@@ -175,8 +175,16 @@ def test_a_scene_whose_files_are_not_whole_is_made_anew(teacher, rooms, tmp_path
     assert files_of(out) == before
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt also where whatever started the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_interrupted_in_the_middle_it_goes_on_to_the_same_bytes(
-    teacher, tmp_path, write_rooms, make_room, files_of
+    teacher, tmp_path, write_rooms, make_room, files_of, interruptible
 ):
     rooms = write_rooms({f"many{seed}": ("train", make_room(seed)) for seed in range(16)})
     out, over = tmp_path / "interrupted", threading.Event()
