@@ -14,7 +14,6 @@ from pathlib import Path
 from seg3d2d_ros.atomic_file import write_file
 
 COMMANDS = "commands.txt"
-_INTERRUPTED = ", interrupted"
 _CODE = (":(top)training", ":(top)seg3d2d_ros", ":(top)config")
 
 
@@ -89,9 +88,9 @@ def record_own_command(folder: Path, words: Sequence[str]) -> None:
 def command_recorded(folder: Path, words: Sequence[str]) -> Iterator[None]:
     """Add the command line of this process to a folder's ``commands.txt`` when the work is done.
 
-    The commit is that of the code at the beginning. An interrupted command is recorded as such. One
-    that is given again after it has ended is not, as it has nothing to do; one that fails isn't
-    either.
+    The commit is that of the code when the command began that ended. One that is given again after
+    that isn't recorded, as it has nothing to do, nor is one that fails or is interrupted, which may
+    not have come to claim the folder.
 
     Args:
         folder: that the command writes.
@@ -101,14 +100,8 @@ def command_recorded(folder: Path, words: Sequence[str]) -> Iterator[None]:
         OSError: if it can't be written.
     """
     comment, command = own_commands(words)
-    try:
-        yield
-    except KeyboardInterrupt:
-        if folder.is_dir() and any(folder.iterdir()):  # else it has not come to write anything
-            _add(folder, [comment + _INTERRUPTED, command])
-        raise
-    last = recorded_commands(folder)[-2:]
-    if last[1:] != [command] or last[0].endswith(_INTERRUPTED):
+    yield
+    if recorded_commands(folder)[-1:] != [command]:
         _add(folder, [comment, command])
 
 

@@ -101,20 +101,15 @@ def test_commands_are_recorded_in_order_and_a_resumed_one_once(tmp_path, monkeyp
 def test_a_command_is_recorded_when_it_has_ended_with_the_commit_of_its_beginning(
     tmp_path, monkeypatch
 ):
-    commits = iter(["1", "2", "3", "4", "5"])
+    commits = iter(["1", "2", "3", "4"])
     monkeypatch.setattr(provenance, "git_commit", lambda folder: next(commits))
     folder = tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt), command_recorded(folder, ["a"]):
-        raise KeyboardInterrupt
-    assert not folder.exists()  # it had not begun to write
-    with pytest.raises(KeyboardInterrupt), command_recorded(folder, ["a"]):
-        folder.mkdir()
-        (folder / "first").touch()
-        raise KeyboardInterrupt
-    with pytest.raises(ValueError), command_recorded(folder, ["wrong"]):
-        raise ValueError
+    folder.mkdir()
+    for ending in (KeyboardInterrupt, ValueError):  # it may be another's folder
+        with pytest.raises(ending), command_recorded(folder, ["a"]):
+            raise ending
+    assert not list(folder.iterdir())
     for _ in range(2):  # the second has nothing to do
         with command_recorded(folder, ["a"]):
             pass
-    command = "python -m training a"
-    assert recorded_commands(folder) == ["# commit 2, interrupted", command, "# commit 4", command]
+    assert recorded_commands(folder) == ["# commit 3", "python -m training a"]

@@ -211,6 +211,7 @@ def _is_history(value: object) -> TypeGuard[list[HistoryEntry]]:
         isinstance(entry, dict)
         and entry.keys() in ({"run", "experiment", "commands"}, {"data", "commands"})
         and _texts(entry["commands"]) is not None
+        and all(isinstance(entry[name], str) for name in entry.keys() - {"commands"})
         for entry in value
     )
 

@@ -138,6 +138,7 @@ def test_a_run_that_names_itself_ends(begin, tmp_path):
         "credits: []\nsentences: []\n",
         "credits: []\nsentences: []\nhistory: [{run: a}]\n",
         "credits: []\nsentences: []\nhistory: [{commands: []}]\n",
+        "credits: []\nsentences: []\nhistory: [{data: [1], commands: []}]\n",
         "credits: []\nsentences: []\nhistory: [{run: a, commands: []}]\n",
     ],
 )
